@@ -1,0 +1,22 @@
+"""Distiller: a teacher, data and a budget in; a small student and the evidence for it out."""
+
+from importlib import import_module
+from typing import Any
+
+from distiller.version import __version__
+
+_ROOM_OF = {
+    "Pipeline": "distiller.pipeline",
+    "RunResult": "distiller.training",
+    "UserError": "distiller.errors",
+    "distill": "distiller.training",
+}
+
+__all__ = ["Pipeline", "RunResult", "UserError", "__version__", "distill"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a room only when something of it is asked for: `import distiller` alone loads neither torch nor pandas."""
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'distiller' has no attribute {name!r}")
+    return getattr(import_module(_ROOM_OF[name]), name)

@@ -1,0 +1,87 @@
+"""What every config type shares: unknown fields are refused with the near name, and errors read as one line."""
+
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from distiller.errors import UserError, unknown
+
+C = TypeVar("C", bound="Config")
+
+
+class Config(BaseModel):
+    """Base of all config types: immutable, and closed to fields that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_fields(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        strangers = [name for name in content if name not in cls.model_fields]
+        if strangers:
+            mend = unknown("field", strangers[0], [*cls.model_fields])
+            raise PydanticCustomError("unknown_field", "{mend}", {"mend": mend})
+        return content
+
+    def replace(self, **changes: Any) -> Self:
+        """A validated copy with some fields changed."""
+        return type(self).model_validate({**self.model_dump(), **changes})
+
+
+def validated(kind: type[C], content: Any, source: str) -> C:
+    """`content` as a config of that kind.
+
+    Raises:
+        UserError: Naming `source`, the field with its dotted path, and the mend.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise UserError(source, _describe(error, content)) from None
+
+
+def _describe(error: ValidationError, content: Any) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    path = _dotted(first["loc"], content)
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{path}{': ' if path else ''}{_mend(first)}{more}"
+
+
+def _mend(problem: Any) -> str:
+    context = problem.get("ctx", {})
+    if problem["type"] == "union_tag_invalid":
+        known = [tag.strip("' ") for tag in context["expected_tags"].split(", ")]
+        return unknown("type", context["tag"], known)
+    if problem["type"] == "union_tag_not_found":
+        return "needs a 'type'"
+    if problem["type"] == "literal_error":
+        known = [option.strip("' ") for option in context["expected"].replace(" or ", ", ").split(", ")]
+        return unknown("value", problem["input"], known)
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] in ("unknown_field", "value_error", "missing"):
+        return message
+    return f"{message}, not {problem['input']!r}"
+
+
+def _dotted(location: tuple[int | str, ...], content: Any) -> str:
+    """The path as the user wrote it: pydantic adds the tag of a union to it, which is no key of the content."""
+    parts: list[str] = []
+    for part in location:
+        is_tag = isinstance(content, dict) and part not in content and content.get("type") == part
+        if is_tag:
+            continue
+        parts.append(str(part))
+        content = _child(content, part)
+    return ".".join(parts)
+
+
+def _child(content: Any, part: int | str) -> Any:
+    if isinstance(content, dict):
+        return content.get(part)
+    if isinstance(content, list) and isinstance(part, int) and part < len(content):
+        return content[part]
+    return None
