@@ -1,0 +1,34 @@
+"""`distiller demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to leave the results in.")] = Path(
+        "runs/demo"
+    ),
+) -> None:
+    """Distil a student of questions (TREC), beside the same student trained on the labels alone."""
+    from importlib.resources import files
+
+    from rich.console import Console
+
+    from distiller import report, training
+    from distiller.pipeline import Pipeline
+
+    text = files("distiller.cli").joinpath("demo.yaml").read_text(encoding="utf-8")
+    changes = {
+        "distilled": [],
+        "labels alone": ["objective.prediction=null", "objective.hard_label.weight=1.0", "data.unlabelled=null"],
+    }
+    entries = []
+    for title, change in changes.items():
+        pipeline = Pipeline.from_text(text, "demo.yaml", change)
+        result = training.distill(pipeline, out / title.replace(" ", "-"), resume=True)
+        entries.append(report.Entry(title, result.record))
+    report.write(entries, out / "report.html")
+    Console().print(report.comparison(entries))
+    Console().print(f"student: {out / 'distilled' / 'student'}\nreport: {out / 'report.html'}", soft_wrap=True)

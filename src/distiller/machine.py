@@ -1,0 +1,80 @@
+"""What the machine has that matters here."""
+
+import os
+import platform
+import resource
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+import torch
+from huggingface_hub import constants, get_session
+
+from distiller.assets import cache_folder
+
+PROCESSOR = Path("/proc/cpuinfo")
+PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate")
+HUB_TIMEOUT_SECONDS = 3
+
+
+def examine() -> dict[str, str]:
+    """Findings by name, as `distiller doctor` shows them."""
+    return {
+        "python": platform.python_version(),
+        **{name: _installed(name) for name in PACKAGES},
+        "cores": f"{_cores()} usable, torch uses {torch.get_num_threads()} threads",
+        "memory": f"{_gigabytes(psutil.virtual_memory().available)} free of {_gigabytes(psutil.virtual_memory().total)}",
+        "bfloat16": "yes" if has_bfloat16() else "no: precision auto means float32 here",
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "hub": _hub(),
+        "cache": f"{cache_folder()}",
+        "cached assets": _size(cache_folder() / "assets"),
+        "cached teachers": _size(cache_folder() / "teachers"),
+        "hub cache": f"{constants.HF_HUB_CACHE}: {_size(Path(constants.HF_HUB_CACHE))}",
+    }
+
+
+def has_bfloat16() -> bool:
+    """Whether the GPU, or else the processor, has bfloat16 instructions; emulated ones are slower than float32."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if not PROCESSOR.exists():
+        return False
+    flags = PROCESSOR.read_text(encoding="utf-8", errors="replace").split()
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process has held, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _hub() -> str:
+    try:
+        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_SECONDS)
+    except Exception as error:
+        return f"{constants.ENDPOINT} not reachable ({type(error).__name__}): use asset:NAME or local folders"
+    return f"{constants.ENDPOINT} reachable"
+
+
+def _size(folder: Path) -> str:
+    return _gigabytes(
+        sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.2f} GB"

@@ -1,0 +1,29 @@
+"""Teachers and students: loading them, building a student out of a teacher, and how fast they are."""
+
+from distiller.models.config import FinetuneConfig, Precision, StudentConfig, TeacherConfig
+from distiller.models.description import describe, fingerprint, size_on_disk
+from distiller.models.labels import classes_in_teacher_order
+from distiller.models.latency import BATCH, Latency, measure
+from distiller.models.loading import load_classifier, load_config, load_tokenizer, same_tokenizer
+from distiller.models.student import build_student, check_layers, cut
+
+__all__ = [
+    "BATCH",
+    "FinetuneConfig",
+    "Latency",
+    "Precision",
+    "StudentConfig",
+    "TeacherConfig",
+    "build_student",
+    "check_layers",
+    "classes_in_teacher_order",
+    "cut",
+    "describe",
+    "fingerprint",
+    "load_classifier",
+    "load_config",
+    "load_tokenizer",
+    "measure",
+    "same_tokenizer",
+    "size_on_disk",
+]

@@ -1,0 +1,31 @@
+"""What a run record says of a model."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+
+def describe(model: PreTrainedModel) -> dict[str, Any]:
+    """Architecture, layers, width and parameters."""
+    return {
+        "architecture": model.config.model_type,
+        "layers": int(model.config.num_hidden_layers),
+        "width": int(model.config.hidden_size),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
+
+
+def size_on_disk(folder: Path) -> int:
+    """Bytes of a saved model: weights, config and tokenizer."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def fingerprint(model: PreTrainedModel) -> str:
+    """SHA-256 over the config's shape and every weight: equal for equal models, wherever they were loaded from."""
+    digest = hashlib.sha256(str(type(model)).encode())
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
+        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,105 @@
+"""The typed description of one distillation, put together from the rooms' own config types."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from distiller.data import DataConfig
+from distiller.errors import UserError
+from distiller.files import write_text
+from distiller.mapping import MappingConfig, Skip
+from distiller.models import FinetuneConfig, StudentConfig, TeacherConfig
+from distiller.objectives import ObjectiveConfig
+from distiller.schema import Config, validated
+from distiller.tasks import TaskName
+
+
+class TrainingConfig(FinetuneConfig):
+    """How the student learns: as a teacher does, but faster."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+
+
+class Pipeline(Config):
+    """One choice per stage. `metric: null` is the dataset's customary metric, else the task's first."""
+
+    task: TaskName = "classification"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    metric: str | None = None
+    data: DataConfig
+    teacher: TeacherConfig
+    student: StudentConfig
+    mapping: MappingConfig = Skip()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_prediction_loss_of_the_task(cls, content: Any) -> Any:
+        """One output has no distribution for `kl` to compare: regression learns from the teacher's numbers by `mse`."""
+        if not isinstance(content, dict) or content.get("task") != "regression":
+            return content
+        objective = content.get("objective", {})
+        if not isinstance(objective, dict) or "prediction" in objective:
+            return content
+        return {**content, "objective": {**objective, "prediction": {"type": "mse"}}}
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, changes: list[str] | None = None) -> Self:
+        """Read a pipeline file; `changes` are `dotted.key=value`, the value read as YAML.
+
+        Raises:
+            UserError: Naming the file, the field and the mend.
+        """
+        return cls.from_text(_text(Path(path)), str(path), changes)
+
+    @classmethod
+    def from_text(cls, text: str, source: str, changes: list[str] | None = None) -> Self:
+        """As `from_yaml`, from text; `source` names it in errors."""
+        try:
+            content = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(source, f"not valid YAML: {error}") from error
+        if not isinstance(content, dict):
+            raise UserError(source, "holds no fields; a pipeline needs at least data, teacher and student")
+        for change in changes or []:
+            content = _changed(content, change)
+        return validated(cls, content, source)
+
+    def to_yaml(self, path: str | Path | None = None) -> str:
+        """The pipeline as YAML, every field spelled out; written to `path` if one is given."""
+        text = yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+        if path is not None:
+            write_text(Path(path), text)
+        return text
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(str(path), f"not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise UserError(str(path), f"cannot be read: {error.strerror}") from error
+
+
+def _changed(content: dict[str, Any], change: str) -> dict[str, Any]:
+    """`content` with one `dotted.key=value` applied; parts of the path that are absent or null become fields."""
+    key, equals, value = change.partition("=")
+    if not equals or not all(key.split(".")):
+        raise UserError(f"--set {change}", "write dotted.key=value, e.g. training.epochs=5")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {change}", f"the value is not valid YAML: {error}") from error
+    return _with(content, key.split("."), parsed, change)
+
+
+def _with(content: Any, path: list[str], value: Any, change: str) -> dict[str, Any]:
+    if content is not None and not isinstance(content, dict):
+        raise UserError(f"--set {change}", f"{path[0]!r} stands below {content!r}, which has no fields")
+    first, *rest = path
+    inner = _with((content or {}).get(first), rest, value, change) if rest else value
+    return {**(content or {}), first: inner}

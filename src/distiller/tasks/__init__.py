@@ -1,0 +1,16 @@
+"""What is to be predicted: one file per task, with its head, its labels as tensors, its tokens and its metrics."""
+
+from typing import Literal
+
+from distiller.tasks.classification import Classification
+from distiller.tasks.regression import Regression
+from distiller.tasks.sequence import Encoding, Predictions, SequenceTask, pad
+
+TaskName = Literal["classification", "regression"]
+
+__all__ = ["Encoding", "Predictions", "SequenceTask", "TaskName", "build", "pad"]
+
+
+def build(name: TaskName) -> SequenceTask:
+    """The task of that name."""
+    return {"classification": Classification, "regression": Regression}[name]()

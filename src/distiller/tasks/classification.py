@@ -1,0 +1,49 @@
+"""One class per text, or per pair of texts."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
+from torch import Tensor
+from torch.nn import functional
+
+from distiller.tasks.sequence import Predictions, SequenceTask
+
+
+class Classification(SequenceTask):
+    """Classes are names; the order of `classes` is the order of the logits."""
+
+    name: ClassVar[str] = "classification"
+    label_kind: ClassVar[Literal["classes", "numbers"]] = "classes"
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "matthews")
+    missing_target: ClassVar[float] = -100
+    target_dtype: ClassVar[torch.dtype] = torch.long
+
+    def head(self, classes: list[str] | None) -> dict[str, Any]:
+        names = dict(enumerate(classes or []))
+        return {
+            "num_labels": len(names),
+            "id2label": names,
+            "label2id": {name: index for index, name in names.items()},
+            "problem_type": "single_label_classification",
+        }
+
+    def targets(self, labels: Sequence[str] | Sequence[float], classes: list[str] | None) -> list[float]:
+        index = {name: position for position, name in enumerate(classes or [])}
+        return [index[str(label)] for label in labels]
+
+    def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        if not bool((targets != self.missing_target).any()):
+            return logits.sum() * 0.0
+        return functional.cross_entropy(logits.float(), targets, ignore_index=int(self.missing_target))
+
+    def scores(self, predictions: Predictions) -> dict[str, float]:
+        """Accuracy; F1 of the second of two classes (as GLUE has it), else its mean over classes; Matthews."""
+        guesses, targets = predictions.logits.argmax(axis=1), predictions.targets
+        average = "binary" if predictions.logits.shape[1] == 2 else "macro"
+        return {
+            "accuracy": float(accuracy_score(targets, guesses)),
+            "f1": float(f1_score(targets, guesses, average=average, zero_division=0.0)),
+            "matthews": float(matthews_corrcoef(targets, guesses)),
+        }

@@ -1,0 +1,120 @@
+"""From a student and an objective to the trained student: the trainer, set up as a run needs it."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import PrinterCallback, ProgressCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from distiller.models import FinetuneConfig
+from distiller.training import precision
+from distiller.training.checkpoints import CheckpointByTime, remove_unfinished_checkpoints
+from distiller.training.distillation import Distillation
+from distiller.training.examples import TrainingSet
+from distiller.training.progress import ProgressBar
+from distiller.training.random_state import isolated_random_state
+from distiller.training.trainer import DistillationTrainer, Validation
+
+LOGS_PER_RUN = 100
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a training went.
+
+    Attributes:
+        history: What was logged, in order: per step the loss and its terms, per epoch the validation metrics.
+        seconds: Time spent on training steps, over all resumptions.
+        examples_per_second: Texts learned from in that time.
+    """
+
+    history: list[dict[str, float]]
+    seconds: float
+    examples_per_second: float
+
+
+def fit(
+    distillation: Distillation,
+    examples: TrainingSet,
+    validation: Validation,
+    config: FinetuneConfig,
+    *,
+    seed: int,
+    folder: Path,
+    section: str,
+    title: str,
+) -> Course:
+    """Train `distillation` in place and leave it with the weights of its best checkpoint on the validation metric.
+
+    Goes on from the last whole checkpoint in `folder` if there is one, and then ends with the weights that it would
+    have had without the interruption.
+
+    Args:
+        distillation: The student, its objective and the teacher.
+        examples: What is learned from.
+        validation: What chooses the best checkpoint.
+        config: Epochs, learning rate and so on.
+        seed: Seed of dropout and of the order of texts.
+        folder: Where checkpoints are kept.
+        section: The part of the pipeline that `config` is, for errors.
+        title: What the progress bar says.
+
+    Raises:
+        UserError: If a loss is not finite: which term, at which step, what to lower.
+    """
+    remove_unfinished_checkpoints(folder)
+    bar = ProgressBar(title, validation.metric)
+    with isolated_random_state(seed):
+        trainer = DistillationTrainer(
+            model=distillation,
+            args=_arguments(config, len(examples), validation.metric, seed, folder),
+            train_dataset=examples,
+            eval_dataset=examples,
+            data_collator=examples.collate,
+            callbacks=[bar, CheckpointByTime(config.checkpoint_minutes)],
+            validation=validation,
+            section=section,
+            seed=seed,
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.remove_callback(ProgressCallback)
+        try:
+            trainer.train_from(get_last_checkpoint(str(folder)) if folder.is_dir() else None)
+        finally:
+            bar.stop()
+    history = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
+    seconds = history[-1]["seconds"]
+    return Course(history, seconds, config.epochs * len(examples) / seconds)
+
+
+def _arguments(config: FinetuneConfig, examples: int, metric: str, seed: int, folder: Path) -> TrainingArguments:
+    steps = config.epochs * math.ceil(examples / config.batch_size)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        warmup_steps=math.ceil(config.warmup * steps),
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.gradient_clip,
+        bf16=precision.resolve(config.precision) == "bfloat16",
+        seed=seed,
+        data_seed=seed,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=f"eval_{metric}",
+        greater_is_better=True,
+        logging_steps=max(1, steps // LOGS_PER_RUN),
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=True,
+        report_to=[],
+    )
+    # Several GPUs in one process would copy the student to each, but not the teacher: `accelerate launch` serves them.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments

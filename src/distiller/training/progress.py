@@ -1,0 +1,47 @@
+"""A progress bar with rate and time left, silent where nobody looks at a terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from transformers import TrainerCallback
+
+
+class ProgressBar(TrainerCallback):
+    """Steps done, examples a second, time left, and the last validation score."""
+
+    def __init__(self, title: str, metric: str) -> None:
+        console = Console(stderr=True)
+        self._metric = metric
+        self._batch = 1
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[score]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task(title, rate="", score="")
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._batch = args.per_device_train_batch_size * args.world_size
+        self._progress.update(self._task, total=state.max_steps, completed=state.global_step)
+        self._progress.start()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        speed = self._progress.tasks[0].speed
+        rate = f"{speed * self._batch:.0f} examples/s" if speed else ""
+        self._progress.update(self._task, completed=state.global_step, rate=rate)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **values: Any) -> None:
+        score = values["metrics"][f"eval_{self._metric}"]
+        self._progress.update(self._task, score=f"validation {self._metric} {score:.3f}")
+
+    def stop(self) -> None:
+        """Leave the terminal as it was; also after an error."""
+        self._progress.stop()

@@ -1,0 +1,220 @@
+"""One run, from a pipeline to a student and its record."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import PreTrainedModel
+
+from distiller import models
+from distiller.data import Examples
+from distiller.errors import UserError
+from distiller.files import replaced_folder
+from distiller.machine import peak_memory_mb
+from distiller.objectives import Objective
+from distiller.pipeline import Pipeline
+from distiller.runs import FILE, RunRecord, new_record
+from distiller.training.distillation import Distillation
+from distiller.training.evaluation import compare_latency, predict
+from distiller.training.examples import Encoded, Reader, TrainingSet, encode
+from distiller.training.loop import Course, fit
+from distiller.training.plan import Plan, make_plan
+from distiller.training.teacher import Teacher, prepare
+from distiller.training.trainer import Validation
+
+PIPELINE = "pipeline.yaml"
+STUDENT = "student"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run leaves: its record, and the student's folder, which transformers loads on its own."""
+
+    record: RunRecord
+    student_path: Path
+
+
+def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunResult:  # noqa: FBT001, FBT002 - a contract
+    """Distil a student as `pipeline` says, into the folder `out`.
+
+    Leaves `out`/student (a plain Hugging Face folder), `out`/run.json, `out`/checkpoints and `out`/pipeline.yaml.
+
+    Args:
+        pipeline: The point of the search space to run.
+        out: A folder that does not exist or is empty, unless `resume`.
+        resume: Go on from what an earlier call with this pipeline left there; a finished run is given back as it is.
+
+    Raises:
+        UserError: If the pipeline, the data or `out` is not usable, or the loss is not finite.
+    """
+    out = Path(out)
+    finished = _earlier(out, pipeline, resume=resume)
+    if finished is not None:
+        return RunResult(finished, out / STUDENT)
+    plan = make_plan(pipeline)
+    record = new_record(pipeline.model_dump(), pipeline.seed)
+    record.data = plan.dataset.describe()
+    pipeline.to_yaml(out / PIPELINE)
+    with _recorded(record, out):
+        teacher = prepare(pipeline, plan.dataset, plan.task, plan.metric)
+        record.teacher = {"model": pipeline.teacher.model, **models.describe(teacher.model)}
+        student, course = _learn(plan, teacher, out)
+        record.student = models.describe(student)
+        _measure(plan, teacher, student, course, record, out)
+    return RunResult(record, out / STUDENT)
+
+
+def finetune(pipeline: Pipeline, out: str | Path) -> Path:
+    """Fine-tune the teacher of `pipeline` and leave it in `out`/teacher, a plain Hugging Face folder.
+
+    Raises:
+        UserError: If the pipeline or the data is not usable.
+    """
+    plan = make_plan(pipeline)
+    folder = Path(out) / "teacher"
+    prepare(pipeline, plan.dataset, plan.task, plan.metric).save(folder)
+    return folder
+
+
+def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
+    """Every metric of `model` (asset:NAME, path or hub id) on a split of the pipeline's data: validation or test.
+
+    Raises:
+        UserError: If the model or the data is not usable.
+    """
+    plan = make_plan(pipeline)
+    reader = Reader(models.load_tokenizer(model, model), pipeline.data.max_length)
+    loaded = models.load_classifier(model, {}, model, pipeline.seed)
+    classes = plan.dataset.classes and models.classes_in_teacher_order(loaded.config, plan.dataset.classes)
+    examples: Examples = getattr(plan.dataset, split)
+    return _scores(plan, loaded, reader, encode(examples, classes, plan.task, reader))
+
+
+def _earlier(out: Path, pipeline: Pipeline, *, resume: bool) -> RunRecord | None:
+    """The finished run in `out`, if that is what the user goes on from."""
+    if not out.exists() or not any(out.iterdir()):
+        return None
+    if not resume:
+        raise UserError(str(out), "is not empty; add --resume to go on with the run in it, or name another --out")
+    if not (out / PIPELINE).exists():
+        raise UserError(str(out), f"holds no {PIPELINE} of a run to resume; name another --out")
+    if Pipeline.from_yaml(out / PIPELINE) != pipeline:
+        raise UserError(str(out / PIPELINE), "is another pipeline than the one given; name another --out")
+    record = RunRecord.read(out) if (out / FILE).exists() else None
+    return record if record is not None and record.status == "finished" else None
+
+
+@contextmanager
+def _recorded(record: RunRecord, out: Path) -> Iterator[None]:
+    """Write the record when the run ends, however it ends."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        record.status = "stopped"
+        record.write(out)
+        raise
+    except Exception as error:
+        record.status = "failed"
+        record.metrics = {"error": str(error)}
+        record.write(out)
+        raise
+    record.status = "finished"
+    record.write(out)
+
+
+def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Course]:
+    """Build the student, train it, save it; the one given back is what was saved."""
+    pipeline, dataset, task = plan.pipeline, plan.dataset, plan.task
+    head = task.head(teacher.classes)
+    student = models.build_student(pipeline.student, teacher.model, pipeline.teacher.model, head, pipeline.seed)
+    objective = Objective(
+        pipeline.objective,
+        plan.pairs,
+        int(student.config.hidden_size),
+        int(teacher.model.config.hidden_size),
+        task.label_loss,
+        pipeline.seed,
+    )
+    validation = encode(dataset.validation, teacher.classes, task, plan.student_reader)
+    course = fit(
+        Distillation(student, objective, teacher.model),
+        _training_set(plan, teacher),
+        Validation(validation, plan.student_reader.tokenizer, task, plan.metric),
+        pipeline.training,
+        seed=pipeline.seed,
+        folder=out / "checkpoints",
+        section="training",
+        title="distilling the student",
+    )
+    with replaced_folder(out / STUDENT) as folder:
+        student.save_pretrained(folder)
+        plan.student_reader.tokenizer.save_pretrained(folder)
+    return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed), course
+
+
+def _training_set(plan: Plan, teacher: Teacher) -> TrainingSet:
+    """All texts that the student learns from: the labelled ones, then those that only the teacher labels."""
+    splits = [plan.dataset.train, *([plan.dataset.unlabelled] if plan.dataset.unlabelled else [])]
+    student = _joined([encode(split, teacher.classes, plan.task, plan.student_reader) for split in splits])
+    if plan.same_tokenizer:
+        return TrainingSet(student, plan.student_reader.tokenizer, plan.task.target_dtype)
+    read_by_teacher = _joined([encode(split, teacher.classes, plan.task, teacher.reader) for split in splits])
+    return TrainingSet(
+        student,
+        plan.student_reader.tokenizer,
+        plan.task.target_dtype,
+        read_by_teacher.encodings,
+        teacher.reader.tokenizer,
+    )
+
+
+def _joined(splits: list[Encoded]) -> Encoded:
+    return Encoded(
+        [encoding for split in splits for encoding in split.encodings],
+        [target for split in splits for target in split.targets],
+    )
+
+
+def _measure(
+    plan: Plan, teacher: Teacher, student: PreTrainedModel, course: Course, record: RunRecord, out: Path
+) -> None:
+    """Fill the record: both models on validation and test, the one time that test is looked at; then their speed."""
+    readers = {"teacher": teacher.reader, "student": plan.student_reader}
+    loaded = {"teacher": teacher.model, "student": student}
+    splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
+    read = {
+        name: {split: encode(examples, teacher.classes, plan.task, reader) for split, examples in splits.items()}
+        for name, reader in readers.items()
+    }
+    scores = {
+        name: {split: _scores(plan, loaded[name], readers[name], read[name][split]) for split in splits}
+        for name in readers
+    }
+    score, teacher_score = (scores[name]["test"][plan.metric] for name in ("student", "teacher"))
+    record.metrics = {"primary": plan.metric, "split": "test", "score": score, **scores, "history": course.history}
+    record.retention = score / teacher_score if teacher_score > 0 else None
+    record.student["size_mb"] = round(models.size_on_disk(out / STUDENT) / 1e6, 2)
+    record.teacher["size_mb"] = round(_saved_size(teacher) / 1e6, 2)
+    record.cost = {
+        "finetune_seconds": teacher.finetune_seconds,
+        "store_seconds": 0.0,
+        "train_seconds": round(course.seconds, 2),
+        "examples_per_second": round(course.examples_per_second, 1),
+        "peak_memory_mb": peak_memory_mb(),
+    }
+    record.latency = compare_latency(
+        {name: (loaded[name], readers[name].tokenizer, read[name]["test"].encodings) for name in readers}
+    )
+
+
+def _scores(plan: Plan, model: PreTrainedModel, reader: Reader, split: Encoded) -> dict[str, float]:
+    return plan.task.scores(predict(model, split, reader.tokenizer, "the model"))
+
+
+def _saved_size(teacher: Teacher) -> int:
+    """Bytes of the teacher saved as the student is, in float32, whatever else lies in the folder that it came from."""
+    with tempfile.TemporaryDirectory() as folder:
+        teacher.save(Path(folder) / "teacher")
+        return models.size_on_disk(Path(folder) / "teacher")

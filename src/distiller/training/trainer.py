@@ -1,0 +1,134 @@
+"""The loop: a transformers Trainer over a `Distillation`, with the checkpoints, order and checks that a run needs."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import safetensors.torch
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase, Trainer
+
+from distiller.errors import UserError
+from distiller.tasks import SequenceTask
+from distiller.training.checkpoints import logged
+from distiller.training.distillation import Distillation
+from distiller.training.evaluation import predict
+from distiller.training.examples import Encoded, TrainingSet
+from distiller.training.sampler import LengthBucketSampler
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What chooses the best checkpoint."""
+
+    split: Encoded
+    tokenizer: PreTrainedTokenizerBase
+    task: SequenceTask
+    metric: str
+
+
+class DistillationTrainer(Trainer):
+    """A Trainer with named loss terms, its own order of texts, checks for NaN, and checkpoints without pickles."""
+
+    def __init__(self, *args: Any, validation: Validation, section: str, seed: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.model_accepts_loss_kwargs = False
+        self.loss_is_scaled_for_ga = False
+        self._validation = validation
+        self._section = section
+        self._order_seed = seed
+        self._recent: list[dict[str, Tensor]] = []
+        self._clock = _Clock()
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the signature is the base class's
+        num_items_in_batch: Any = None,  # noqa: ARG002
+    ) -> Any:
+        """The sum of the weighted terms."""
+        terms: dict[str, Tensor] = model(**inputs)
+        self._recent.append({name: term.detach() for name, term in terms.items()})
+        loss = torch.stack([*terms.values()]).sum()
+        return (loss, terms) if return_outputs else loss
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The task's metrics of the student on the validation split."""
+        with self._clock.paused():
+            student = cast("Distillation", self.accelerator.unwrap_model(self.model)).student
+            predictions = predict(student, self._validation.split, self._validation.tokenizer, self._section)
+            scores = self._validation.task.scores(predictions)
+        metrics = {f"eval_{name}": score for name, score in scores.items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the mean of each term since the last log, and the seconds of training so far."""
+        if "loss" in logs:
+            logs.update(self._means_of_terms())
+        logs["seconds"] = self._clock.seconds()
+        super().log(logs, start_time)
+
+    def train_from(self, checkpoint: str | None) -> None:
+        """Train, going on from that checkpoint if there is one, and counting the seconds up to it."""
+        earlier = logged(Path(checkpoint)) if checkpoint else None
+        self._clock.start(earlier[-1]["seconds"] if earlier else 0.0)
+        self.train(resume_from_checkpoint=checkpoint)
+
+    def _means_of_terms(self) -> dict[str, float]:
+        self._refuse_values_that_are_not_finite()
+        recent, self._recent = self._recent, []
+        names = recent[-1] if recent else {}
+        return {name: float(torch.stack([terms[name] for terms in recent]).mean()) for name in names}
+
+    def _refuse_values_that_are_not_finite(self) -> None:
+        first = self.state.global_step - len(self._recent) + 1
+        for step, terms in enumerate(self._recent, start=first):
+            for name, value in terms.items():
+                if not math.isfinite(float(value)):
+                    raise UserError(f"objective.{name}", self._mend(step))
+
+    def _mend(self, step: int) -> str:
+        rate = f"{self._section}.learning_rate (now {self.args.learning_rate:g})"
+        precision = f"{self._section}.precision: float32"
+        return f"the loss is not a finite number at step {step}; lower {rate}, or set {precision}"
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthBucketSampler:  # noqa: ARG002
+        examples = cast("TrainingSet", self.train_dataset)
+        return LengthBucketSampler(examples.lengths, self.args.per_device_train_batch_size, self._order_seed)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        self._refuse_values_that_are_not_finite()
+        super()._save_checkpoint(*args, **kwargs)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        safetensors.torch.save_model(self.accelerator.unwrap_model(self.model), str(folder / "model.safetensors"))
+
+
+class _Clock:
+    """Seconds of training, without those of evaluation."""
+
+    def __init__(self) -> None:
+        self._earlier = 0.0
+        self._began = time.perf_counter()
+
+    def start(self, earlier: float) -> None:
+        self._earlier, self._began = earlier, time.perf_counter()
+
+    def seconds(self) -> float:
+        return self._earlier + time.perf_counter() - self._began
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        paused = time.perf_counter()
+        yield
+        self._began += time.perf_counter() - paused
