@@ -20,11 +20,12 @@ HUB_TIMEOUT_SECONDS = 3
 
 def examine() -> dict[str, str]:
     """Findings by name, as `distiller doctor` shows them."""
+    memory = psutil.virtual_memory()
     return {
         "python": platform.python_version(),
         **{name: _installed(name) for name in PACKAGES},
         "cores": f"{_cores()} usable, torch uses {torch.get_num_threads()} threads",
-        "memory": f"{_gigabytes(psutil.virtual_memory().available)} free of {_gigabytes(psutil.virtual_memory().total)}",
+        "memory": f"{_gigabytes(memory.available)} free of {_gigabytes(memory.total)}",
         "bfloat16": "yes" if has_bfloat16() else "no: precision auto means float32 here",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "hub": _hub(),
@@ -71,9 +72,8 @@ def _hub() -> str:
 
 
 def _size(folder: Path) -> str:
-    return _gigabytes(
-        sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    )
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return _gigabytes(sum(path.stat().st_size for path in files))
 
 
 def _gigabytes(size: int) -> str:

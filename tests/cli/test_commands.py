@@ -1,0 +1,141 @@
+"""The command line as a user meets it: real processes, exit codes, one line on stderr."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from distiller.version import __version__
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def _run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from distiller.cli.main import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+
+
+def _write(path: Path, teacher: Path, **changes: Any) -> Path:
+    content: dict[str, Any] = {
+        "data": {"source": "asset:trec", "limit": 48, "max_length": 24},
+        "teacher": {"model": str(teacher), "finetune": {"epochs": 1}},
+        "student": {"layers": [0, 2]},
+        "training": {"epochs": 1},
+    }
+    path.write_text(yaml.safe_dump({**content, **changes}))
+    return path
+
+
+def test_version_and_help() -> None:
+    assert _run("--version").stdout == f"distiller {__version__}\n"
+    listed = _run("--help").stdout
+    assert all(command in listed for command in ("demo", "finetune", "distill", "evaluate", "doctor"))
+
+
+def test_distill_leaves_student_record_and_report(tiny_bert: Path, tmp_path: Path) -> None:
+    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
+    done = _run("distill", pipeline, "--out", tmp_path / "out", "--set", "training.epochs=2", "--set", "seed=4")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["seed"] == 4
+    assert record["pipeline"]["training"]["epochs"] == 2
+    assert "retention" in done.stdout
+    assert (tmp_path / "out" / "report.html").read_text().startswith("<!")
+    assert (tmp_path / "out" / "student" / "model.safetensors").exists()
+    again = _run(
+        "distill", pipeline, "--out", tmp_path / "out", "--set", "training.epochs=2", "--set", "seed=4", "--resume"
+    )
+    assert again.returncode == 0
+    assert json.loads((tmp_path / "out" / "run.json").read_text()) == record
+
+
+def test_finetune_then_evaluate_gives_the_score_in_the_record(tiny_bert: Path, tmp_path: Path) -> None:
+    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
+    assert _run("finetune", pipeline, "--out", tmp_path / "out").returncode == 0
+    done = _run("evaluate", tmp_path / "out" / "teacher", pipeline, "--out", tmp_path / "scores")
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((tmp_path / "scores" / "evaluation.json").read_text())
+    assert _run("distill", pipeline, "--out", tmp_path / "run").returncode == 0
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert scores["metrics"] == record["metrics"]["teacher"]["test"]
+
+
+def test_doctor_says_what_is_there(tmp_path: Path, own_cache: Path) -> None:
+    done = _run("doctor", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    findings = json.loads((tmp_path / "doctor.json").read_text())
+    assert {"python", "torch", "cores", "memory", "bfloat16", "gpu", "hub", "cached assets"} <= set(findings)
+    assert findings["cache"] == str(own_cache)
+
+
+CSV = "text,label\nhow far is it,number\nwho is he,person\n" * 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "file", "named", "mend"),
+    [
+        ({"sede": 1}, CSV, "sede", "did you mean 'seed'"),
+        ({"objective": {"prediction": {"type": "kll"}}}, CSV, "objective.prediction", "did you mean 'kl'"),
+        ({"student": {"layers": [0, 7]}}, CSV, "student.layers", "no layer 7"),
+        (
+            {"objective": {"intermediate": {"type": "mse"}}, "mapping": {"type": "explicit", "pairs": [[1, 9]]}},
+            CSV,
+            "9",
+            "4",
+        ),
+        ({"metric": "acuracy"}, CSV, "metric", "did you mean 'accuracy'"),
+        ({"task": "regression"}, CSV, "data.csv", "number"),
+        ({}, CSV.replace("label", "labl", 1), "label", "labl"),
+        ({}, "", "data.csv", "empty"),
+        ({}, CSV.replace("person", "number"), "data.csv", "class"),
+        ({}, CSV.replace("who is he", "", 1), "data.csv", "3"),
+        ({"teacher": {"model": "no/such-model"}}, CSV, "teacher.model", "no/such-model"),
+        ({"data": {"source": "absent.csv"}}, CSV, "absent.csv", ""),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(
+    tiny_bert: Path, tmp_path: Path, changes: dict[str, Any], file: str, named: str, mend: str
+) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text(file)
+    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert, **{"data": {"source": str(data)}, **changes})
+    done = _run("distill", pipeline, "--out", tmp_path / "out")
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().split("\n")
+    assert len(lines) == 1, done.stderr
+    assert named in lines[0]
+    assert mend in lines[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_is_no_number_is_bad_input_too(tiny_bert: Path, tmp_path: Path) -> None:
+    training = {"epochs": 2, "learning_rate": 1e30, "warmup": 0.0, "batch_size": 4}
+    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert, training=training)
+    done = _run("distill", pipeline, "--out", tmp_path / "out")
+    assert done.returncode == 2, done.stderr
+    assert "objective.prediction.kl: the loss is not a finite number at step" in done.stderr
+    assert not (tmp_path / "out" / "student").exists()
+
+
+def test_a_stopped_run_exits_with_130_and_goes_on_with_resume(tiny_bert: Path, tmp_path: Path) -> None:
+    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert, training={"epochs": 2, "batch_size": 4})
+    script = (
+        "import os; from distiller.training.checkpoints import CheckpointByTime;"
+        f"CheckpointByTime.on_epoch_end = lambda *_, **__: os.kill(os.getpid(), {int(signal.SIGTERM)});"
+        "from distiller.cli.main import main; main()"
+    )
+    command = [sys.executable, "-c", script, "distill", str(pipeline), "--out", str(tmp_path / "out")]
+    stopped = subprocess.run(command, capture_output=True, text=True, check=False)
+    # The teacher's fine-tuning has epochs too: it is there that the first signal comes.
+    assert stopped.returncode == 130, stopped.stderr
+    assert "--resume" in stopped.stderr
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "stopped"
+    done = _run("distill", pipeline, "--out", tmp_path / "out", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "finished"

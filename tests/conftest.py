@@ -1,0 +1,57 @@
+"""What all tests share: where the repository and its neighbour data are, and one thread a process."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Test processes run side by side, one a core."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real datasets beside the repository, where they are given."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"needs the datasets in {SHARED_DATA}")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of this test's own, but for the assets: downloads are shared by all tests."""
+    from distiller import assets
+
+    downloads = assets.cache_folder() / "assets"
+    downloads.mkdir(parents=True, exist_ok=True)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "assets").symlink_to(downloads, target_is_directory=True)
+    monkeypatch.setenv("DISTILLER_CACHE", str(cache))
+    return cache
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of four layers, 32 wide, with random weights and the real tokenizer of MiniLM."""
+    from transformers import BertConfig, BertModel
+
+    from distiller import models
+
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    config = BertConfig(hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=64)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(folder)
+    models.load_tokenizer("asset:minilm-l6", "test").save_pretrained(folder)
+    return folder

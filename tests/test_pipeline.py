@@ -1,0 +1,135 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distiller import Pipeline, UserError
+
+LEAST: dict[str, Any] = {
+    "data": {"source": "asset:trec"},
+    "teacher": {"model": "asset:minilm-l6"},
+    "student": {"layers": [0, 2, 4]},
+}
+
+
+def _read(content: dict[str, Any], *changes: str) -> Pipeline:
+    return Pipeline.from_text(yaml.safe_dump(content), "pipeline.yaml", list(changes))
+
+
+def test_defaults_are_those_of_the_design() -> None:
+    pipeline = _read(LEAST)
+    assert pipeline.task == "classification"
+    assert pipeline.seed == 0
+    assert pipeline.data.max_length == 128
+    assert pipeline.data.splits.model_dump() == {"train": "train", "validation": "validation", "test": None}
+    assert pipeline.teacher.finetune is not None
+    assert (pipeline.teacher.finetune.epochs, pipeline.teacher.finetune.learning_rate) == (3, 5e-5)
+    assert pipeline.student.init == "pretrained"
+    assert pipeline.mapping.type == "skip"
+    assert pipeline.objective.hard_label.weight == 0.0
+    assert (pipeline.training.epochs, pipeline.training.batch_size, pipeline.training.learning_rate) == (3, 32, 1e-4)
+    assert pipeline.training.precision == "auto"
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "seed": st.integers(0, 2**32 - 1),
+            "training": st.fixed_dictionaries(
+                {"learning_rate": st.floats(1e-8, 1), "epochs": st.integers(1, 99), "warmup": st.floats(0, 0.99)}
+            ),
+            "objective": st.fixed_dictionaries(
+                {
+                    "prediction": st.sampled_from([{"type": "kl", "temperature": 3.0}, {"type": "mse"}]),
+                    "intermediate": st.sampled_from([None, {"type": "cos", "weight": 0.5}, {"type": "pkd"}]),
+                }
+            ),
+            "mapping": st.sampled_from([{"type": "last"}, {"type": "explicit", "pairs": [[0, 0], [1, 2, 0.5]]}]),
+        }
+    )
+)
+def test_yaml_gives_back_the_pipeline_that_was_written(content: dict[str, Any]) -> None:
+    pipeline = _read({**LEAST, **content})
+    assert Pipeline.from_text(pipeline.to_yaml(), "again") == pipeline
+
+
+def test_every_field_is_spelled_out_in_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.yaml"
+    _read(LEAST).to_yaml(path)
+    assert yaml.safe_load(path.read_text())["training"]["gradient_clip"] == 1.0
+    assert Pipeline.from_yaml(path) == _read(LEAST)
+
+
+def test_changes_reach_fields_that_the_file_does_not_mention() -> None:
+    pipeline = _read(LEAST, "training.epochs=7", "teacher.finetune=null", "student.layers=[1, 3]", "data.limit=50")
+    assert pipeline.training.epochs == 7
+    assert pipeline.teacher.finetune is None
+    assert pipeline.student.layers == [1, 3]
+    assert pipeline.data.limit == 50
+
+
+def test_scientific_notation_without_a_point_is_a_number() -> None:
+    assert _read(LEAST, "training.learning_rate=5e-5").training.learning_rate == 5e-5
+
+
+def test_regression_learns_from_the_teachers_numbers_by_mse_unless_told_otherwise() -> None:
+    assert _read({**LEAST, "task": "regression"}).objective.prediction.type == "mse"  # type: ignore[union-attr]
+    told = {**LEAST, "task": "regression", "objective": {"prediction": None, "hard_label": {"weight": 1.0}}}
+    assert _read(told).objective.prediction is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("training.epoch=3", "pipeline.yaml: training: unknown field 'epoch'; did you mean 'epochs'?"),
+        ("objective.prediction={type: kll}", "objective.prediction: unknown type 'kll'; did you mean 'kl'?"),
+        (
+            "objective.intermediate={type: mse, wieght: 1}",
+            "objective.intermediate: unknown field 'wieght'; did you mean",
+        ),
+        ("objective.prediction={temperature: 2}", "objective.prediction: needs a 'type'"),
+        ("mapping={type: skp}", "mapping: unknown type 'skp'; did you mean 'skip'?"),
+        ("task=clasification", "task: unknown value 'clasification'; did you mean 'classification'?"),
+        ("training.epochs=0", "training.epochs: Input should be greater than or equal to 1"),
+        ("training.learning_rate=fast", "training.learning_rate: Input should be a valid number"),
+        ("training.learning_rate=.nan", "training.learning_rate: "),
+        ("data=null", "data: "),
+        ("nonsense", "write dotted.key=value"),
+        ("seed.deep=1", "--set seed.deep=1"),
+        ("a..b=1", "write dotted.key=value"),
+        ("seed=[", "not valid YAML"),
+    ],
+)
+def test_a_wrong_field_is_one_line_that_names_it_and_the_mend(change: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        _read({**LEAST, "seed": 1}, change)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"data: [", "not valid YAML"),
+        (b"", "holds no fields"),
+        (b"- 1", "holds no fields"),
+        (b"seed: 1", "data: Field required (and 2 more)"),
+        (b"task: \xff", "not UTF-8"),
+        (b"seed: !!python/object/apply:os.system ['true']", "not valid YAML"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "pipeline.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        Pipeline.from_yaml(path)
+    assert str(caught.value).startswith(str(path))
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"absent\.yaml: cannot be read"):
+        Pipeline.from_yaml(tmp_path / "absent.yaml")

@@ -1,0 +1,353 @@
+"""Whole runs, on a tiny encoder and real questions."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import accuracy_score
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertModel
+
+from distiller import Pipeline, UserError, data, distill, runs, training
+from distiller.schema import validated
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def _pipeline(teacher: Path, **changes: Any) -> Pipeline:
+    content: dict[str, Any] = {
+        "data": {"source": "asset:trec", "limit": 64, "max_length": 24},
+        "teacher": {"model": str(teacher), "finetune": {"epochs": 1, "learning_rate": 1e-3}},
+        "student": {"layers": [0, 2]},
+        "objective": {"prediction": {"type": "kl"}, "intermediate": {"type": "mse"}},
+        "training": {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3},
+    }
+    for key, value in changes.items():
+        part = content.get(key)
+        content[key] = {**part, **value} if isinstance(part, dict) and isinstance(value, dict) else value
+    return validated(Pipeline, content, "test")
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "student" / "model.safetensors")
+
+
+def _same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_one_seed_gives_one_student_bit_for_bit_and_another_seed_another(tiny_bert: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    distill(_pipeline(tiny_bert), tmp_path / "first")
+    torch.manual_seed(2)
+    state = torch.random.get_rng_state()
+    distill(_pipeline(tiny_bert), tmp_path / "again")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    distill(_pipeline(tiny_bert, seed=1), tmp_path / "other")
+    assert _same(_weights(tmp_path / "first"), _weights(tmp_path / "again"))
+    assert not _same(_weights(tmp_path / "first"), _weights(tmp_path / "other"))
+
+
+def test_a_run_leaves_what_the_design_says(tiny_bert: Path, tmp_path: Path) -> None:
+    pipeline = _pipeline(tiny_bert)
+    result = distill(pipeline, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "student",
+        "run.json",
+        "checkpoints",
+        "pipeline.yaml",
+    }
+    content = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert content == result.record.model_dump()
+    assert content["status"] == "finished"
+    assert content["pipeline"] == pipeline.model_dump()
+    assert content["data"]["n_train"] == 64
+    assert content["metrics"]["primary"] == "accuracy"
+    student, teacher = (content["metrics"][name]["test"]["accuracy"] for name in ("student", "teacher"))
+    assert content["metrics"]["score"] == student
+    assert content["retention"] == pytest.approx(student / teacher)
+    assert content["student"]["layers"] == 2
+    assert content["student"]["parameters"] == sum(
+        weight.numel() for weight in _weights(tmp_path / "out").values() if weight.is_floating_point()
+    )
+    assert {"finetune_seconds", "store_seconds", "train_seconds", "examples_per_second", "peak_memory_mb"} <= set(
+        content["cost"]
+    )
+    frame = runs.load(tmp_path)
+    assert frame["pipeline.objective.intermediate.type"][0] == "mse"
+
+
+def test_the_saved_student_loads_with_transformers_alone_and_gives_the_recorded_metric(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    pipeline = _pipeline(tiny_bert)
+    result = distill(pipeline, tmp_path / "out")
+    model, report = AutoModelForSequenceClassification.from_pretrained(result.student_path, output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    tokenizer = AutoTokenizer.from_pretrained(result.student_path)
+    test = data.load(pipeline.data, "classes", pipeline.seed).test
+    assert test.labels is not None
+    guesses = []
+    for (text,) in test.texts:
+        with torch.no_grad():
+            logits = model(**tokenizer(text, truncation=True, max_length=24, return_tensors="pt")).logits
+        guesses.append(model.config.id2label[int(logits.argmax())])
+    assert accuracy_score(test.labels, guesses) == pytest.approx(result.record.metrics["score"], abs=1e-9)
+    scores = training.evaluate(pipeline, str(result.student_path), "test")
+    assert scores == result.record.metrics["student"]["test"]
+
+
+def test_history_names_each_term_and_the_loss_is_their_sum(tiny_bert: Path, tmp_path: Path) -> None:
+    objective = {"hard_label": {"weight": 0.5}, "intermediate": {"type": "cos", "weight": 2.0}}
+    history = distill(_pipeline(tiny_bert, objective=objective), tmp_path / "out").record.metrics["history"]
+    steps = [entry for entry in history if "loss" in entry]
+    assert len(steps) == 3 * 64 // 8
+    for entry in steps:
+        terms = [entry[name] for name in ("prediction.kl", "hard_label", "intermediate.cos")]
+        assert entry["loss"] == pytest.approx(sum(terms), rel=1e-3)
+    assert len([entry for entry in history if "eval_accuracy" in entry]) == 3
+
+
+def test_the_student_is_that_of_the_best_epoch(tiny_bert: Path, tmp_path: Path) -> None:
+    metrics = distill(_pipeline(tiny_bert), tmp_path / "out").record.metrics
+    epochs = [entry["eval_accuracy"] for entry in metrics["history"] if "eval_accuracy" in entry]
+    assert metrics["student"]["validation"]["accuracy"] == max(epochs)
+
+
+def test_texts_without_labels_are_learned_from_too(tiny_bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.jsonl").write_text(
+        "".join(json.dumps({"text": f"Who was number {n} ?"}) + "\n" for n in range(40))
+    )
+    pipeline = _pipeline(tiny_bert, data={"unlabelled": str(tmp_path / "more.jsonl")}, training={"epochs": 1})
+    record = distill(pipeline, tmp_path / "out").record
+    assert record.data["n_unlabelled"] == 40
+    assert max(entry["step"] for entry in record.metrics["history"]) == (64 + 40) // 8
+
+
+def test_the_teacher_is_fine_tuned_once(tiny_bert: Path, tmp_path: Path, own_cache: Path) -> None:
+    first = distill(_pipeline(tiny_bert), tmp_path / "first").record
+    (kept,) = [path for path in (own_cache / "teachers").iterdir() if path.is_dir()]
+    when = (kept / "model.safetensors").stat().st_mtime_ns
+    second = distill(_pipeline(tiny_bert, mapping={"type": "last"}), tmp_path / "second").record
+    assert (kept / "model.safetensors").stat().st_mtime_ns == when
+    assert second.metrics["teacher"] == first.metrics["teacher"]
+    assert second.cost["finetune_seconds"] == first.cost["finetune_seconds"] > 0
+
+
+def test_a_damaged_teacher_in_the_cache_is_made_anew(tiny_bert: Path, tmp_path: Path, own_cache: Path) -> None:
+    first = distill(_pipeline(tiny_bert), tmp_path / "first")
+    (kept,) = [path for path in (own_cache / "teachers").iterdir() if path.is_dir()]
+    weights = bytearray((kept / "model.safetensors").read_bytes())
+    weights[-100] ^= 0xFF
+    (kept / "model.safetensors").write_bytes(weights)
+    second = distill(_pipeline(tiny_bert), tmp_path / "second")
+    assert second.record.metrics["teacher"] == first.record.metrics["teacher"]
+    assert _same(_weights(tmp_path / "first"), _weights(tmp_path / "second"))
+
+
+def test_a_fine_tuned_teacher_teaches_as_the_pipeline_that_made_it(tiny_bert: Path, tmp_path: Path) -> None:
+    first = distill(_pipeline(tiny_bert, student={"init": "teacher"}), tmp_path / "first").record
+    folder = training.finetune(_pipeline(tiny_bert), tmp_path / "teacher")
+    given = _pipeline(folder, student={"init": "teacher"}, teacher={"finetune": None})
+    second = distill(given, tmp_path / "second").record
+    assert second.metrics["teacher"] == first.metrics["teacher"]
+    assert second.metrics["student"] == first.metrics["student"]
+    assert second.cost["finetune_seconds"] == 0
+
+
+def test_widths_may_differ_and_the_projection_is_not_in_the_student(tiny_bert: Path, tmp_path: Path) -> None:
+    narrow = tmp_path / "narrow"
+    config = BertConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    BertModel(config).save_pretrained(narrow)
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(narrow)
+    distill(_pipeline(tiny_bert, student={"layers": None, "model": str(narrow)}), tmp_path / "out")
+    assert {name.split(".")[0] for name in _weights(tmp_path / "out")} == {"bert", "classifier"}
+
+
+def test_tokenizers_may_differ_where_the_objective_does_not_compare_tokens(tiny_bert: Path, tmp_path: Path) -> None:
+    cased = tmp_path / "other-tokenizer"
+    config = BertConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    BertModel(config).save_pretrained(cased)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.add_tokens(["What", "##who"])
+    BertModel(BertConfig(**{**config.to_dict(), "vocab_size": len(tokenizer)})).save_pretrained(cased)
+    tokenizer.save_pretrained(cased)
+    student = {"layers": None, "model": str(cased)}
+    with pytest.raises(UserError, match=r"objective\.intermediate"):
+        distill(_pipeline(tiny_bert, student=student), tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    record = distill(
+        _pipeline(tiny_bert, student=student, objective={"intermediate": {"type": "pkd"}}), tmp_path / "out"
+    )
+    assert record.record.status == "finished"
+
+
+def test_labels_alone_need_no_teacher_in_the_loop(tiny_bert: Path, tmp_path: Path) -> None:
+    objective = {"prediction": None, "intermediate": None, "hard_label": {"weight": 1.0}}
+    history = distill(_pipeline(tiny_bert, objective=objective), tmp_path / "out").record.metrics["history"]
+    assert "hard_label" in history[0]
+    assert "prediction.kl" not in history[0]
+
+
+def test_regression_runs_with_its_own_metrics(tiny_bert: Path, tmp_path: Path) -> None:
+    rows = [{"text": f"number {n}", "label": n / 10} for n in range(60)]
+    (tmp_path / "numbers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pipeline = _pipeline(
+        tiny_bert,
+        task="regression",
+        data={"source": str(tmp_path / "numbers.jsonl"), "limit": None},
+        objective={"prediction": {"type": "mse"}},
+    )
+    record = distill(pipeline, tmp_path / "out").record
+    assert record.metrics["primary"] == "pearson"
+    assert set(record.metrics["student"]["test"]) == {"pearson", "spearman"}
+
+
+def test_a_loss_that_is_no_number_is_named_with_its_step_and_no_student_is_left(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    pipeline = _pipeline(tiny_bert, training={"learning_rate": 1e30, "warmup": 0.0})
+    with pytest.raises(
+        UserError, match=r"objective\.\S+: the loss is not a finite number at step \d+; lower training"
+    ) as e:
+        distill(pipeline, tmp_path / "out")
+    assert "training.learning_rate (now 1e+30)" in str(e.value)
+    assert not (tmp_path / "out" / "student").exists()
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["status"] == "failed"
+    assert "not a finite number" in record["metrics"]["error"]
+
+
+def test_what_is_there_is_never_overwritten_unasked(tiny_bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("precious")
+    with pytest.raises(UserError, match="is not empty; add --resume"):
+        distill(_pipeline(tiny_bert), tmp_path / "out")
+    with pytest.raises(UserError, match=r"holds no pipeline\.yaml"):
+        distill(_pipeline(tiny_bert), tmp_path / "out", resume=True)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_a_finished_run_is_given_back_and_another_pipeline_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    first = distill(_pipeline(tiny_bert), tmp_path / "out")
+    assert distill(_pipeline(tiny_bert), tmp_path / "out", resume=True) == first
+    with pytest.raises(UserError, match="is another pipeline"):
+        distill(_pipeline(tiny_bert, seed=9), tmp_path / "out", resume=True)
+
+
+# Runs a pipeline and dies of the given signal at a step, or while the checkpoint of a step is half written.
+DYING = """
+import os, sys
+from pathlib import Path
+from distiller import Pipeline, training
+from distiller.training.checkpoints import CheckpointByTime
+from distiller.training.trainer import DistillationTrainer
+import torch
+torch.set_num_threads(1)
+
+pipeline, out, moment, step, number = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+
+def die_at_step(self, args, state, control, **_):
+    if "distill" in TITLE and state.global_step == step:
+        os.kill(os.getpid(), number)
+
+def die_in_checkpoint(self, output_dir):
+    if "distill" in TITLE and self.state.global_step >= step:
+        os.kill(os.getpid(), number)
+    original(self, output_dir)
+
+TITLE = ""
+from distiller.training import loop
+bar = loop.ProgressBar
+def noting(title, metric):
+    global TITLE
+    TITLE = title
+    return bar(title, metric)
+loop.ProgressBar = noting
+if moment == "step":
+    CheckpointByTime.on_step_begin = die_at_step
+else:
+    original = DistillationTrainer._save_rng_state
+    DistillationTrainer._save_rng_state = die_in_checkpoint
+training.distill(Pipeline.from_yaml(pipeline), out)
+"""
+
+
+def _die(pipeline: Pipeline, folder: Path, moment: str, step: int, number: int) -> int:
+    pipeline.to_yaml(folder / "given.yaml")
+    arguments = [str(folder / "given.yaml"), str(folder / "out"), moment, str(step), str(int(number))]
+    return subprocess.run([sys.executable, "-c", DYING, *arguments], env={**os.environ}, check=False).returncode
+
+
+@pytest.mark.parametrize(
+    ("moment", "step", "minutes"),
+    [
+        pytest.param("step", 3, 10.0, id="before the first checkpoint"),
+        pytest.param("step", 13, 10.0, id="in the second epoch"),
+        pytest.param("step", 13, 1e-9, id="in an epoch, a checkpoint after each step"),
+        pytest.param("checkpoint", 16, 10.0, id="while a checkpoint is written"),
+        pytest.param("checkpoint", 24, 10.0, id="while the last checkpoint is written"),
+    ],
+)
+def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(
+    tiny_bert: Path, tmp_path: Path, moment: str, step: int, minutes: float
+) -> None:
+    pipeline = _pipeline(tiny_bert, training={"checkpoint_minutes": minutes})
+    assert _die(pipeline, tmp_path, moment, step, signal.SIGKILL) == -signal.SIGKILL
+    assert not (tmp_path / "out" / "run.json").exists()
+    resumed = distill(pipeline, tmp_path / "out", resume=True).record
+    whole = distill(pipeline, tmp_path / "whole").record
+    assert _same(_weights(tmp_path / "out"), _weights(tmp_path / "whole"))
+    assert resumed.metrics["student"] == whole.metrics["student"]
+
+
+def test_an_interrupted_run_says_so_in_its_record_and_can_go_on(tiny_bert: Path, tmp_path: Path) -> None:
+    pipeline = _pipeline(tiny_bert)
+    assert _die(pipeline, tmp_path, "step", 13, signal.SIGINT) != 0
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "stopped"
+    assert distill(pipeline, tmp_path / "out", resume=True).record.status == "finished"
+
+
+def test_a_killed_fine_tuning_goes_on_too(tiny_bert: Path, tmp_path: Path, own_cache: Path) -> None:
+    pipeline = _pipeline(tiny_bert, teacher={"finetune": {"epochs": 3, "batch_size": 8}})
+    pipeline.to_yaml(tmp_path / "given.yaml")
+    script = DYING.replace('"distill" in TITLE', '"teacher" in TITLE')
+    arguments = [str(tmp_path / "given.yaml"), str(tmp_path / "out"), "step", "13", str(int(signal.SIGKILL))]
+    subprocess.run([sys.executable, "-c", script, *arguments], env={**os.environ}, check=False)
+    (unfinished,) = (own_cache / "teachers").glob("*.checkpoints")
+    assert [path.name for path in unfinished.iterdir()] == ["checkpoint-8"]
+    resumed = distill(pipeline, tmp_path / "out", resume=True).record
+    assert not unfinished.exists()
+    for path in (own_cache / "teachers").iterdir():
+        if path.is_dir():
+            (path / "teacher.json").unlink()
+    whole = distill(pipeline, tmp_path / "whole").record
+    assert resumed.metrics["teacher"] == whole.metrics["teacher"]
+    assert _same(_weights(tmp_path / "out"), _weights(tmp_path / "whole"))
+
+
+def test_the_projection_is_in_checkpoints_so_that_resume_is_exact(tiny_bert: Path, tmp_path: Path) -> None:
+    narrow = tmp_path / "narrow"
+    config = BertConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    BertModel(config).save_pretrained(narrow)
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(narrow)
+    pipeline = _pipeline(tiny_bert, student={"layers": None, "model": str(narrow)})
+    assert _die(pipeline, tmp_path, "step", 13, signal.SIGKILL) == -signal.SIGKILL
+    distill(pipeline, tmp_path / "out", resume=True)
+    distill(pipeline, tmp_path / "whole")
+    assert _same(_weights(tmp_path / "out"), _weights(tmp_path / "whole"))
+
+
+def test_bfloat16_learns_too(tiny_bert: Path, tmp_path: Path) -> None:
+    record = distill(_pipeline(tiny_bert, training={"precision": "bfloat16"}), tmp_path / "out").record
+    losses = [entry["loss"] for entry in record.metrics["history"] if "loss" in entry]
+    assert np.isfinite(losses).all()
+    assert _weights(tmp_path / "out")["classifier.weight"].dtype is torch.float32
