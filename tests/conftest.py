@@ -8,6 +8,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+# Conformance suites are inherited, which hypothesis takes for an accident; examples are the same in every run.
+settings.register_profile(
+    "distiller", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.differing_executors]
+)
+settings.load_profile("distiller")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"

@@ -2,12 +2,13 @@
 
 from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from distiller.errors import UserError, unknown
 
 C = TypeVar("C", bound="Config")
+T = TypeVar("T")
 
 
 class Config(BaseModel):
@@ -37,8 +38,13 @@ def validated(kind: type[C], content: Any, source: str) -> C:
     Raises:
         UserError: Naming `source`, the field with its dotted path, and the mend.
     """
+    return validated_by(TypeAdapter(kind), content, source)
+
+
+def validated_by(adapter: "TypeAdapter[T]", content: Any, source: str) -> T:
+    """As `validated`, for a union of configs."""
     try:
-        return kind.model_validate(content)
+        return adapter.validate_python(content)
     except ValidationError as error:
         raise UserError(source, _describe(error, content)) from None
 

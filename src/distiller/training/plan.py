@@ -67,7 +67,7 @@ def make_plan(pipeline: Pipeline) -> Plan:
 def _pairs(pipeline: Pipeline, teacher: PretrainedConfig) -> list[tuple[int, int, float]]:
     if pipeline.objective.intermediate is None:
         return []
-    return pipeline.mapping.pairs(_student_layers(pipeline), int(teacher.num_hidden_layers))
+    return pipeline.mapping.between(_student_layers(pipeline), int(teacher.num_hidden_layers))
 
 
 def _student_layers(pipeline: Pipeline) -> int:

@@ -1,0 +1,54 @@
+"""What the student is taught by: losses on predictions and on hidden states, and their weighted sum."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from distiller.objectives.config import HardLabel, ObjectiveConfig, check_compatible
+from distiller.objectives.intermediate import HiddenLoss, Intermediate
+from distiller.objectives.objective import Features, Objective
+from distiller.objectives.prediction import Prediction, PredictionLoss
+from distiller.schema import validated_by
+
+_PREDICTION: TypeAdapter[Prediction] = TypeAdapter(Prediction)
+_INTERMEDIATE: TypeAdapter[Intermediate] = TypeAdapter(Intermediate)
+
+__all__ = [
+    "Features",
+    "HardLabel",
+    "HiddenLoss",
+    "Objective",
+    "ObjectiveConfig",
+    "PredictionLoss",
+    "check_compatible",
+    "hidden_loss",
+    "prediction_loss",
+]
+
+
+def prediction_loss(type: str, **options: Any) -> PredictionLoss:  # noqa: A002 - the name of the field in pipelines
+    """A loss on logits by name, to be called as (student_logits, teacher_logits, mask=None); returns a scalar.
+
+    Args:
+        type: `kl`, `ce` or `mse`.
+        **options: Its fields, e.g. `temperature`. A weight is for the pipeline and changes nothing here.
+
+    Raises:
+        UserError: If there is no such loss, or no such option.
+    """
+    return validated_by(_PREDICTION, {"type": type, **options}, "prediction_loss").build()
+
+
+def hidden_loss(type: str, **options: Any) -> HiddenLoss:  # noqa: A002
+    """A loss on hidden states by name, to be called as (student_states, teacher_states, mask=None); returns a scalar.
+
+    States are [batch, length, width], the mask [batch, length].
+
+    Args:
+        type: `mse`, `cos`, `pkd` or `ce`.
+        **options: Its fields. A weight is for the pipeline and changes nothing here.
+
+    Raises:
+        UserError: If there is no such loss, or no such option.
+    """
+    return validated_by(_INTERMEDIATE, {"type": type, **options}, "hidden_loss").build()

@@ -1,0 +1,52 @@
+"""The `objective` part of a pipeline."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from distiller.errors import UserError
+from distiller.objectives.intermediate import Intermediate
+from distiller.objectives.prediction import KL, Prediction
+from distiller.schema import Config
+
+
+class HardLabel(Config):
+    """The task's own loss on the labelled texts."""
+
+    weight: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ObjectiveConfig(Config):
+    """What the student is taught by; each term has a weight, and a term that is null or of weight 0 is not computed."""
+
+    prediction: Prediction | None = KL()
+    hard_label: HardLabel = HardLabel()
+    intermediate: Intermediate | None = None
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> "ObjectiveConfig":
+        terms = (self.prediction, self.hard_label, self.intermediate)
+        if not any(term is not None and term.weight > 0 for term in terms):
+            raise ValueError("no term has a positive weight; give prediction, hard_label or intermediate one")
+        return self
+
+
+def check_compatible(config: ObjectiveConfig, *, outputs: int, same_tokenizer: bool) -> None:
+    """Refuse an objective that cannot teach this student.
+
+    Args:
+        config: The objective.
+        outputs: Logits per prediction; 1 in regression.
+        same_tokenizer: Whether teacher and student split texts alike.
+
+    Raises:
+        UserError: With the reason and what to use in its place.
+    """
+    prediction, intermediate = config.prediction, config.intermediate
+    if prediction is not None and prediction.compares_distributions and outputs == 1:
+        mend = f"{prediction.type} compares distributions, and one output has none: softmax of it is always 1; use mse"
+        raise UserError("objective.prediction", mend)
+    if intermediate is not None and intermediate.level == "token" and not same_tokenizer:
+        reason = "teacher and student have different tokenizers, so their positions do not correspond"
+        mend = f"{intermediate.type} compares position by position, but {reason}; use pkd, or prediction alone"
+        raise UserError("objective.intermediate", mend)

@@ -1,0 +1,27 @@
+"""Squared error of hidden states."""
+
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
+from distiller.objectives.rows import counted, mean_over
+
+
+class HiddenMSE(HiddenLossConfig):
+    """Mean squared error over valid positions and width (TinyBERT, Jiao et al. 2020, eq. 8)."""
+
+    level: ClassVar[Level] = "token"
+
+    type: Literal["mse"] = "mse"
+
+    def build(self) -> "HiddenMSELoss":
+        return HiddenMSELoss()
+
+
+class HiddenMSELoss(HiddenLoss):
+    """Mean squared error over valid positions and width; equal to TextBrewer's `hid_mse_loss`."""
+
+    def forward(self, student_states: Tensor, teacher_states: Tensor, mask: Tensor | None = None) -> Tensor:
+        student, teacher, counts = counted(student_states, teacher_states, mask)
+        return mean_over((student - teacher).square().mean(dim=-1), counts)

@@ -1,0 +1,166 @@
+"""What every loss has to hold: on predictions ([batch, classes]) and on hidden states ([batch, length, width])."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+from torch import Tensor
+
+from distiller import UserError
+from distiller.objectives import hidden_loss, prediction_loss
+from distiller.objectives.intermediate import Intermediate
+from distiller.objectives.prediction import Prediction
+
+SEEDS = st.integers(0, 2**31)
+
+
+def tensors(seed: int, *shape: int, count: int = 2) -> list[Tensor]:
+    """Normal numbers in float64, as a function of the seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(*shape, generator=generator, dtype=torch.float64) for _ in range(count)]
+
+
+def mask_of(seed: int, batch: int, length: int) -> Tensor:
+    """Valid positions first, at least one a text, padding after them."""
+    generator = torch.Generator().manual_seed(seed + 1)
+    valid = torch.randint(1, length + 1, (batch, 1), generator=generator)
+    return (torch.arange(length) < valid).long()
+
+
+def gradient(loss: Callable[..., Tensor], student: Tensor, teacher: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Of the loss with respect to the student's side."""
+    student = student.clone().requires_grad_()
+    loss(student, teacher, mask).backward()
+    assert student.grad is not None
+    return student.grad
+
+
+class LossConformance:
+    """Inherit through one of the two below. `least` is the loss where student and teacher agree, None if it varies."""
+
+    options: ClassVar[dict[str, Any]]
+    least: ClassVar[float | None] = 0.0
+
+    def loss(self) -> Callable[..., Tensor]:
+        raise NotImplementedError
+
+    def adapter(self) -> TypeAdapter[Any]:
+        raise NotImplementedError
+
+    def shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @given(SEEDS)
+    def test_it_is_a_finite_scalar_that_is_least_where_both_agree(self, seed: int) -> None:
+        student, teacher = tensors(seed, *self.shape())
+        value, agreed = self.loss()(student, teacher), self.loss()(teacher, teacher)
+        assert value.shape == ()
+        assert torch.isfinite(value)
+        assert value > agreed - 1e-9
+        if self.least is not None:
+            assert float(agreed) == pytest.approx(self.least, abs=1e-9)
+
+    @given(SEEDS)
+    def test_the_gradient_is_that_of_finite_differences_and_vanishes_where_both_agree(self, seed: int) -> None:
+        student, teacher = tensors(seed, *self.shape())
+        loss = self.loss()
+        assert torch.autograd.gradcheck(lambda side: loss(side, teacher), student.clone().requires_grad_())
+        assert gradient(loss, teacher, teacher).abs().max() < 1e-6
+
+    @given(SEEDS)
+    def test_no_gradient_flows_to_the_teacher(self, seed: int) -> None:
+        student, teacher = (side.requires_grad_() for side in tensors(seed, *self.shape()))
+        self.loss()(student, teacher).backward()
+        assert teacher.grad is None
+
+    @given(SEEDS)
+    def test_the_order_of_the_texts_does_not_matter(self, seed: int) -> None:
+        student, teacher = tensors(seed, *self.shape())
+        turned = self.loss()(student.flip(0), teacher.flip(0))
+        assert torch.allclose(turned, self.loss()(student, teacher))
+
+    @given(SEEDS)
+    def test_what_does_not_count_changes_neither_value_nor_gradient(self, seed: int) -> None:
+        student, teacher = tensors(seed, *self.shape())
+        mask = mask_of(seed, 4, 6) if len(self.shape()) == 3 else mask_of(seed, 1, 4)[0]
+        loss = self.loss()
+        value, slope = loss(student, teacher, mask), gradient(loss, student, teacher, mask)
+        for rubbish in (1e6, float("nan"), float("inf")):
+            spoilt = [torch.where(mask.bool().unsqueeze(-1), side, rubbish) for side in (student, teacher)]
+            assert torch.equal(loss(*spoilt, mask), value)
+            assert torch.equal(gradient(loss, *spoilt, mask), slope)
+        assert slope[mask == 0].abs().sum() == 0
+
+    def test_where_nothing_counts_the_loss_is_zero_and_so_is_its_gradient(self) -> None:
+        student, teacher = tensors(0, *self.shape())
+        nothing = torch.zeros(self.shape()[:-1])
+        assert float(self.loss()(student, teacher, nothing)) == 0.0
+        assert gradient(self.loss(), student, teacher, nothing).abs().sum() == 0
+
+    def test_half_precision_is_computed_in_float32(self) -> None:
+        student, teacher = (side.bfloat16() for side in tensors(0, *self.shape()))
+        value = self.loss()(student, teacher)
+        assert value.dtype is torch.float32
+        assert torch.allclose(value, self.loss()(student.float(), teacher.float()))
+
+    def test_a_batch_of_one_is_enough(self) -> None:
+        student, teacher = tensors(0, 1, *self.shape()[1:])
+        assert torch.isfinite(self.loss()(student, teacher))
+
+    def test_shapes_that_differ_are_not_broadcast(self) -> None:
+        student, teacher = tensors(0, *self.shape())
+        with pytest.raises(ValueError, match="differ in shape"):
+            self.loss()(student[..., :1], teacher)
+
+    def test_the_config_survives_a_round_trip_and_is_closed(self) -> None:
+        config = self.adapter().validate_python(self.options)
+        assert self.adapter().validate_python(config.model_dump()) == config
+        assert config.weight == 1.0
+
+
+class PredictionLossConformance(LossConformance):
+    """For losses on predictions."""
+
+    def loss(self) -> Callable[..., Tensor]:
+        return prediction_loss(**self.options)
+
+    def adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(Prediction)
+
+    def shape(self) -> tuple[int, ...]:
+        return (4, 5)
+
+    @given(SEEDS)
+    def test_predictions_of_tokens_are_the_same_as_those_of_as_many_texts(self, seed: int) -> None:
+        student, teacher = tensors(seed, 4, 6, 5)
+        mask = mask_of(seed, 4, 6)
+        rows = mask.bool()
+        assert torch.allclose(self.loss()(student, teacher, mask), self.loss()(student[rows], teacher[rows]))
+
+    def test_an_unknown_option_is_refused(self) -> None:
+        with pytest.raises(UserError, match="prediction_loss: unknown field 'typo'"):
+            prediction_loss(typo=1, **self.options)
+
+
+class HiddenLossConformance(LossConformance):
+    """For losses on hidden states."""
+
+    def loss(self) -> Callable[..., Tensor]:
+        return hidden_loss(**self.options)
+
+    def adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(Intermediate)
+
+    def shape(self) -> tuple[int, ...]:
+        return (4, 6, 5)
+
+    def test_it_says_what_it_compares(self) -> None:
+        assert self.adapter().validate_python(self.options).level in ("token", "sequence")
+
+    def test_an_unknown_option_is_refused(self) -> None:
+        with pytest.raises(UserError, match="hidden_loss: unknown field 'typo'"):
+            hidden_loss(typo=1, **self.options)

@@ -1,0 +1,55 @@
+"""What the documents show is what works: pipelines validate, Python runs, commands and links exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.testing
+
+from conftest import REPOSITORY
+from distiller import Pipeline
+from distiller.cli.main import app
+
+DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
+
+
+def _blocks(language: str) -> list[tuple[str, str]]:
+    pattern = re.compile(rf"^```{language}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    return [(document.name, block) for document in DOCUMENTS for block in pattern.findall(document.read_text())]
+
+
+@pytest.mark.parametrize(("document", "block"), _blocks("yaml"))
+def test_pipelines_in_documents_are_valid(document: str, block: str) -> None:
+    Pipeline.from_text(block, document)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_examples_are_valid(path: Path) -> None:
+    Pipeline.from_yaml(path)
+
+
+@pytest.mark.parametrize(("document", "block"), _blocks("python"))
+def test_python_in_documents_runs(document: str, block: str) -> None:
+    exec(compile(block, document, "exec"), {})
+
+
+@pytest.mark.parametrize(("document", "block"), _blocks("console"))
+def test_commands_in_documents_exist(document: str, block: str) -> None:
+    for line in block.splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        if not line.startswith("$ ") or words[0] != "distiller":
+            continue
+        shown = typer.testing.CliRunner().invoke(app, [words[1], "--help"], env={"COLUMNS": "200"})
+        assert shown.exit_code == 0, f"{document}: no command {words[1]!r}"
+        options = [word.split("=")[0] for word in words if word.startswith("--")]
+        assert all(option in shown.output for option in options), f"{document}: {line}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), f"{document.name}: {target}"
+    for target in re.findall(r"`((?:docs|examples|benchmarks)/[\w./-]+\.\w+)`", document.read_text()):
+        assert (REPOSITORY / target).exists(), f"{document.name}: {target}"

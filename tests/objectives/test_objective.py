@@ -1,0 +1,114 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from distiller import UserError
+from distiller.objectives import Features, Objective, ObjectiveConfig, check_compatible, hidden_loss, prediction_loss
+from distiller.schema import validated
+
+BATCH, LENGTH, CLASSES = 3, 5, 4
+
+
+def _config(**content: Any) -> ObjectiveConfig:
+    return validated(ObjectiveConfig, content, "objective")
+
+
+def _features(seed: int, layers: int, width: int) -> Features:
+    generator = torch.Generator().manual_seed(seed)
+    return Features(
+        logits=torch.randn(BATCH, CLASSES, generator=generator),
+        hidden_states=tuple(torch.randn(BATCH, LENGTH, width, generator=generator) for _ in range(layers + 1)),
+        mask=torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]]),
+    )
+
+
+def _objective(config: ObjectiveConfig, student_width: int = 6, teacher_width: int = 6, seed: int = 0) -> Objective:
+    pairs = [(0, 0, 1.0), (1, 2, 3.0)]
+    return Objective(config, pairs, student_width, teacher_width, functional.cross_entropy, seed)
+
+
+TARGETS = torch.tensor([0, 3, 1])
+
+
+def test_each_term_is_its_loss_times_its_weight_under_its_name() -> None:
+    config = _config(
+        prediction={"type": "kl", "temperature": 2.0, "weight": 0.5},
+        hard_label={"weight": 0.25},
+        intermediate={"type": "mse", "weight": 2.0},
+    )
+    student, teacher = _features(0, 1, 6), _features(1, 2, 6)
+    terms = _objective(config)(student, teacher, TARGETS)
+    assert set(terms) == {"prediction.kl", "hard_label", "intermediate.mse"}
+    kl = prediction_loss("kl", temperature=2.0)(student.logits, teacher.logits)
+    assert torch.allclose(terms["prediction.kl"], 0.5 * kl)
+    assert torch.allclose(terms["hard_label"], 0.25 * functional.cross_entropy(student.logits, TARGETS))
+    assert student.hidden_states is not None
+    assert teacher.hidden_states is not None
+    mse = hidden_loss("mse")
+    first = mse(student.hidden_states[0], teacher.hidden_states[0], student.mask)
+    second = mse(student.hidden_states[1], teacher.hidden_states[2], student.mask)
+    assert torch.allclose(terms["intermediate.mse"], 2.0 * (first + 3 * second) / 4)
+
+
+def test_terms_without_weight_are_not_computed() -> None:
+    def never(logits: Tensor, targets: Tensor) -> Tensor:
+        raise AssertionError
+
+    config = _config(prediction={"type": "mse", "weight": 0.0}, intermediate={"type": "cos"})
+    objective = Objective(config, [(0, 0, 1.0)], 6, 6, never, seed=0)
+    assert set(objective(_features(0, 1, 6), _features(1, 2, 6), TARGETS)) == {"intermediate.cos"}
+
+
+def test_labels_alone_need_neither_teacher_nor_hidden_states() -> None:
+    objective = _objective(_config(prediction=None, hard_label={"weight": 1.0}))
+    assert not objective.needs_teacher
+    assert not objective.needs_hidden_states
+    assert set(objective(_features(0, 1, 6), None, TARGETS)) == {"hard_label"}
+
+
+def test_each_pair_has_a_projection_of_its_own_where_widths_differ() -> None:
+    objective = _objective(_config(prediction=None, intermediate={"type": "mse"}), student_width=6, teacher_width=9)
+    assert [tuple(layer.weight.shape) for layer in objective.projections] == [(9, 6), (9, 6)]
+    student, teacher = _features(0, 1, 6), _features(1, 2, 9)
+    objective(student, teacher, TARGETS)["intermediate.mse"].backward()
+    assert all(layer.weight.grad.abs().sum() > 0 for layer in objective.projections)
+    assert len(_objective(_config(intermediate={"type": "mse"})).projections) == 0
+    assert len(_objective(_config(), student_width=6, teacher_width=9).projections) == 0
+
+
+def test_projections_follow_the_seed_and_leave_the_global_random_state_alone() -> None:
+    config = _config(intermediate={"type": "mse"})
+    state = torch.random.get_rng_state()
+    first, again, other = (_objective(config, 6, 9, seed).projections[0].weight for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize(
+    "content", [{"prediction": None}, {"prediction": {"type": "kl", "weight": 0}}, {"prediction": {"weight": 1}}]
+)
+def test_an_objective_that_teaches_nothing_or_has_no_type_is_refused(content: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"no term has a positive weight|needs a 'type'"):
+        _config(**content)
+
+
+@pytest.mark.parametrize("name", ["kl", "ce"])
+def test_distributions_of_one_output_are_refused(name: str) -> None:
+    config = _config(prediction={"type": name})
+    with pytest.raises(UserError, match=rf"objective\.prediction: {name} compares distributions.*use mse"):
+        check_compatible(config, outputs=1, same_tokenizer=True)
+    check_compatible(config, outputs=2, same_tokenizer=True)
+    check_compatible(_config(prediction={"type": "mse"}), outputs=1, same_tokenizer=True)
+
+
+@pytest.mark.parametrize("name", ["mse", "cos", "ce"])
+def test_token_level_losses_between_tokenizers_are_refused(name: str) -> None:
+    config = _config(intermediate={"type": name})
+    with pytest.raises(UserError, match=r"objective\.intermediate: .*different tokenizers.*use pkd"):
+        check_compatible(config, outputs=2, same_tokenizer=False)
+    check_compatible(config, outputs=2, same_tokenizer=True)
+    check_compatible(_config(intermediate={"type": "pkd"}), outputs=2, same_tokenizer=False)
