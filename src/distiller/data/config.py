@@ -1,0 +1,40 @@
+"""The `data` part of a pipeline."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from distiller.schema import Config
+
+REST = "rest"
+"""As `unlabelled`: the training texts beyond `limit`."""
+
+
+class Splits(Config):
+    """What the source calls its splits. One that is null is cut from train; so is a default name that is not there."""
+
+    train: str = "train"
+    validation: str | None = "validation"
+    test: str | None = None
+
+
+class DataConfig(Config):
+    """Where examples come from.
+
+    `text` are one or two columns. Null means what the source itself knows, or else `text` and `label`. `limit` is the
+    most labelled training examples; `unlabelled` a further source of texts, which only the teacher labels, or `rest`.
+    """
+
+    source: str
+    text: Annotated[list[str], Field(min_length=1, max_length=2)] | None = None
+    label: str | None = None
+    splits: Splits = Splits()
+    max_length: Annotated[int, Field(ge=8)] = 128
+    limit: Annotated[int, Field(ge=1)] | None = None
+    unlabelled: str | None = None
+
+    @model_validator(mode="after")
+    def _no_label_among_the_texts(self) -> "DataConfig":
+        if self.label is not None and self.label in (self.text or []):
+            raise ValueError(f"column {self.label!r} is both text and label; a model would read the answer")
+        return self

@@ -1,0 +1,86 @@
+"""Cutting examples in two, stratified and seeded."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from distiller.data.examples import Examples
+
+HELD_OUT_SHARE = 0.1
+HELD_OUT_MOST = 1000
+BINS = 10
+
+
+def hold_out(examples: Examples, seed: int) -> tuple[Examples, Examples]:
+    """Cut off a tenth of the examples, at most 1000: (the rest, those), each in the order of the examples.
+
+    Classes keep their shares, and so do tenths of the numbers; one example of each class stays. Examples with the same
+    texts stay together, so the count is met up to the size of such a group. The cut is a function of the examples and
+    the seed.
+    """
+    count = max(1, min(HELD_OUT_MOST, round(HELD_OUT_SHARE * len(examples))))
+    return _cut(examples, _groups(examples.texts), count, seed)
+
+
+def limit(examples: Examples, count: int, seed: int) -> tuple[Examples, Examples]:
+    """Keep `count` examples: (those, the others), with the shares of classes and the seed as in `hold_out`."""
+    return _cut(examples, [[position] for position in range(len(examples))], len(examples) - count, seed)
+
+
+def _cut(examples: Examples, groups: list[list[int]], count: int, seed: int) -> tuple[Examples, Examples]:
+    """(the others, `count` examples), in whole groups."""
+    strata = _strata(examples, groups)
+    generator = np.random.default_rng(seed)
+    taken: set[int] = set()
+    for stratum, share in zip(strata, _shares([_size(stratum) for stratum in strata], count), strict=True):
+        room = share
+        for index in generator.permutation(len(stratum)):
+            group = stratum[int(index)]
+            if len(group) <= room:
+                taken.update(group)
+                room -= len(group)
+    kept = [position for position in range(len(examples)) if position not in taken]
+    return examples.at(kept), examples.at(sorted(taken))
+
+
+def _groups(texts: Sequence[tuple[str, ...]]) -> list[list[int]]:
+    """Positions of equal texts together, in the order in which texts first come."""
+    groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for position, text in enumerate(texts):
+        groups[text].append(position)
+    return [*groups.values()]
+
+
+def _strata(examples: Examples, groups: list[list[int]]) -> list[list[list[int]]]:
+    """Groups by the class, or the tenth of the numbers, of their first example."""
+    if examples.labels is None:
+        return [groups]
+    names: Sequence[object] = examples.labels
+    if any(isinstance(label, float) for label in examples.labels):
+        numbers = np.asarray(examples.labels, dtype=np.float64)
+        names = np.searchsorted(np.quantile(numbers, np.linspace(0, 1, BINS + 1)[1:-1]), numbers).tolist()
+    strata: defaultdict[object, list[list[int]]] = defaultdict(list)
+    for group in groups:
+        strata[names[group[0]]].append(group)
+    return [strata[name] for name in sorted(strata, key=str)]
+
+
+def _size(stratum: list[list[int]]) -> int:
+    return sum(len(group) for group in stratum)
+
+
+def _shares(sizes: list[int], count: int) -> list[int]:
+    """`count` in proportion to the sizes, as near as can be with one taken and one left of each size above 1."""
+    exact = [count * size / sum(sizes) for size in sizes]
+    most = [size - 1 for size in sizes]
+    least = [min(1, size) for size in most]
+    shares = [min(max(int(share), low), high) for share, low, high in zip(exact, least, most, strict=True)]
+    while sum(shares) != count:
+        step = 1 if sum(shares) < count else -1
+        bound = most if step > 0 else least
+        free = [index for index in range(len(sizes)) if shares[index] != bound[index]]
+        if not free:
+            break
+        shares[max(free, key=lambda index: step * (exact[index] - shares[index]))] += step
+    return shares

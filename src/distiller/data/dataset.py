@@ -1,0 +1,180 @@
+"""A dataset ready for a run: checked, split, limited, and described."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from distiller.data.columns import Columns, LabelKind, read_texts
+from distiller.data.config import REST, DataConfig
+from distiller.data.cutting import hold_out, limit
+from distiller.data.examples import Examples
+from distiller.data.sources import Source, open_source
+from distiller.errors import UserError
+
+DEFAULT_TEXT, DEFAULT_LABEL = ["text"], "label"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples of a run.
+
+    Attributes:
+        name: The source, as the user wrote it.
+        columns: Which columns of it were read.
+        train: The labelled examples to learn from.
+        validation: Those that choose the best checkpoint.
+        test: Those that are looked at once.
+        unlabelled: Texts that only the teacher labels; None if nobody asked for them.
+        classes: Those of train, sorted as numbers if all are whole numbers, else as text; None for numbers.
+        metric: What models are customarily judged by on this source; None if the task's own metric is.
+    """
+
+    name: str
+    columns: Columns
+    train: Examples
+    validation: Examples
+    test: Examples
+    unlabelled: Examples | None
+    classes: list[str] | None
+    metric: str | None
+
+    @cached_property
+    def overlap(self) -> dict[str, int]:
+        """How many distinct texts are in two splits at once."""
+        held_out = {"validation": set(self.validation.texts), "test": set(self.test.texts)}
+        learned = {"train": set(self.train.texts)}
+        if self.unlabelled is not None:
+            learned["unlabelled"] = set(self.unlabelled.texts)
+        shared = {f"{one}/{other}": len(learned[one] & held_out[other]) for one in learned for other in held_out}
+        return {**shared, "validation/test": len(held_out["validation"] & held_out["test"])}
+
+    @cached_property
+    def labelled_fingerprint(self) -> str:
+        """SHA-256 of all labelled examples, split by split, in order: what a fine-tuned teacher depends on."""
+        return _fingerprint([self.train, self.validation, self.test])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all examples, split by split, in order."""
+        return _fingerprint([self.train, self.validation, self.test, self.unlabelled])
+
+    def describe(self) -> dict[str, Any]:
+        """What a run record says of the data."""
+        words = [sum(len(text.split()) for text in texts) for texts in self.train.texts]
+        counts = Counter(map(str, self.train.labels or []) if self.classes is not None else [])
+        return {
+            "source": self.name,
+            "text": self.columns.text,
+            "label": self.columns.label,
+            "n_train": len(self.train),
+            "n_validation": len(self.validation),
+            "n_test": len(self.test),
+            "n_unlabelled": 0 if self.unlabelled is None else len(self.unlabelled),
+            "n_classes": None if self.classes is None else len(self.classes),
+            "class_counts": {name: counts[name] for name in self.classes or []},
+            "mean_words": round(sum(words) / len(words), 2),
+            "overlap": self.overlap,
+            "fingerprint": self.fingerprint,
+        }
+
+
+def load(config: DataConfig, labels: LabelKind, seed: int) -> Dataset:
+    """Read, check and split the data of a pipeline.
+
+    What the source lacks is cut from its training split: test first, then validation; then `limit` is applied.
+
+    Args:
+        config: The `data` part of the pipeline.
+        labels: What the labels are.
+        seed: Seed of all cuts.
+
+    Raises:
+        UserError: Naming the file, row or field that is wrong, and the mend.
+    """
+    source = open_source(config.source, "data.source")
+    columns = Columns(config.text or source.text or DEFAULT_TEXT, config.label or source.label or DEFAULT_LABEL, labels)
+    rows = source.read(config.splits.train)
+    train = columns.examples(rows)
+    classes = _classes(train, rows.place) if labels == "classes" else None
+    train, test = _held_out(source, columns, classes, config.splits.test, "test", train, seed)
+    train, validation = _held_out(source, columns, classes, config.splits.validation, "validation", train, seed + 1)
+    train, rest = _limited(train, classes, config.limit, seed + 2)
+    return Dataset(
+        name=source.name,
+        columns=columns,
+        train=train,
+        validation=validation,
+        test=test,
+        unlabelled=_unlabelled(config, rest, columns),
+        classes=classes,
+        metric=source.metric,
+    )
+
+
+def _classes(train: Examples, place: str) -> list[str]:
+    names = {str(label) for label in train.labels or []}
+    if len(names) < 2:
+        raise UserError(
+            place, f"has one class only ({names.pop()!r}), so there is nothing to learn; add examples of another"
+        )
+    if all(name.removeprefix("-").isdecimal() for name in names):
+        return sorted(names, key=int)
+    return sorted(names)
+
+
+def _held_out(
+    source: Source,
+    columns: Columns,
+    classes: Sequence[str] | None,
+    split: str | None,
+    default: str,
+    train: Examples,
+    seed: int,
+) -> tuple[Examples, Examples]:
+    """(train, the split): read if the source has it, cut from train if not."""
+    if split is not None and (split in source.splits or split != default):
+        return train, columns.examples(source.read(split), classes)
+    kept, held_out = hold_out(train, seed)
+    if len(held_out) == 0:
+        mend = f"has too few different training texts to cut a {default} split from; add some, or name a split"
+        raise UserError(source.name, mend)
+    return kept, held_out
+
+
+def _limited(
+    train: Examples, classes: Sequence[str] | None, count: int | None, seed: int
+) -> tuple[Examples, Examples | None]:
+    """(at most `count` examples, the others)."""
+    if count is None or count >= len(train):
+        return train, None
+    if classes is not None and count < len(classes):
+        raise UserError("data.limit", f"{count} examples cannot show {len(classes)} classes; raise it to that or more")
+    return limit(train, count, seed)
+
+
+def _unlabelled(config: DataConfig, rest: Examples | None, columns: Columns) -> Examples | None:
+    if config.unlabelled is None:
+        return None
+    if config.unlabelled == REST:
+        if rest is None:
+            raise UserError("data.unlabelled", "rest is what data.limit leaves of train; set data.limit below its size")
+        return rest.without_labels()
+    source = open_source(config.unlabelled, "data.unlabelled")
+    text = source.text or config.text or DEFAULT_TEXT
+    if len(text) != len(columns.text):
+        raise UserError(
+            "data.unlabelled", f"has {len(text)} text column where the labelled data has {len(columns.text)}"
+        )
+    return Examples(read_texts(source.read("train"), text), None)
+
+
+def _fingerprint(splits: Sequence[Examples | None]) -> str:
+    digest = hashlib.sha256()
+    for split in splits:
+        content = None if split is None else [split.texts, split.labels]
+        digest.update(json.dumps(content, ensure_ascii=True).encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,150 @@
+"""File formats: CSV, TSV, JSON lines and Parquet as rows, with the line numbers that an editor shows.
+
+The readers that data frames bring pad rows that are too short and do not know line numbers, so text formats are read
+with the standard library.
+"""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+from pyarrow import parquet
+
+from distiller.data.rows import Rows
+from distiller.errors import UserError
+
+Line = tuple[int, list[str]]
+
+
+def read_file(path: Path) -> Rows:
+    """The rows of a file, by its suffix, which is one of `SUFFIXES`.
+
+    Raises:
+        UserError: If it cannot be read, is not UTF-8, has no rows, or is malformed; names the line.
+    """
+    return _READERS[path.suffix](path)
+
+
+def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
+    """The text of a file; a byte order mark is no part of it.
+
+    Raises:
+        UserError: If it cannot be read, is empty, or is not in this encoding.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(str(path), f"cannot be read ({error.strerror}); check the path and its permissions") from error
+    if not content.strip():
+        raise UserError(str(path), "is empty; give a file with rows")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        mend = f"is not UTF-8 (line {line}, byte {error.start}); save it as UTF-8, e.g. iconv -f latin1 -t utf8"
+        raise UserError(str(path), mend) from error
+
+
+def quoted_rows(path: Path, text: str, delimiter: str) -> Rows:
+    """Rows of delimited text in which cells may be quoted, with a header."""
+    return _with_header(path, _quoted_lines(path, text, delimiter))
+
+
+def unquoted_rows(path: Path, text: str, header: list[str] | None = None) -> Rows:
+    """Rows of tab-separated text in which quotes are part of the cells; `header` if the text itself has none."""
+    return _with_header(path, _unquoted_lines(text), header)
+
+
+def _csv(path: Path) -> Rows:
+    return quoted_rows(path, read_text(path), ",")
+
+
+def _tsv(path: Path) -> Rows:
+    return quoted_rows(path, read_text(path), "\t")
+
+
+def _quoted_lines(path: Path, text: str, delimiter: str) -> Iterator[Line]:
+    csv.field_size_limit(sys.maxsize)  # the library's own limit refuses long documents
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    first = 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            mend = "quote cells that hold quotes or separators, and double the quotes in them"
+            raise UserError(str(path), f"the row that begins in line {first} is malformed ({error}); {mend}") from error
+        if cells is None:
+            return
+        if cells:
+            yield first, cells
+        first = reader.line_num + 1
+
+
+def _unquoted_lines(text: str) -> Iterator[Line]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip("\r"):
+            yield number, line.removesuffix("\r").split("\t")
+
+
+def _with_header(path: Path, lines: Iterator[Line], header: list[str] | None = None) -> Rows:
+    names = header or next(lines)[1]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(str(path), f"two columns are called {twice[0]!r}; rename one")
+    numbers, rows = [], []
+    for number, cells in lines:
+        if len(cells) != len(names):
+            mend = f"has {len(cells)} cells where the header has {len(names)}; mend that line, or quote its separators"
+            raise UserError(f"{path} line {number}", mend)
+        numbers.append(number)
+        rows.append(cells)
+    if not rows:
+        raise UserError(str(path), "has a header and no rows; give a file with rows")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    return Rows(str(path), "line", numbers, columns, typed=False)
+
+
+def _json_lines(path: Path) -> Rows:
+    numbers, rows = [], []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            numbers.append(number)
+            rows.append(_json_object(line, f"{path} line {number}"))
+    names = dict.fromkeys(name for row in rows for name in row)
+    return Rows(str(path), "line", numbers, {name: [row.get(name) for row in rows] for name in names}, typed=True)
+
+
+def _json_object(line: str, place: str) -> dict[str, Any]:
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        raise UserError(place, f"is not JSON ({error}); write one JSON object on each line") from error
+    if not isinstance(content, dict):
+        raise UserError(place, "is no JSON object; write one on each line, with a key for each column")
+    return content
+
+
+def _parquet(path: Path) -> Rows:
+    try:
+        columns = parquet.read_table(path).to_pydict()
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(str(path), f"is not readable as Parquet ({reason}); write it anew") from error
+    count = max(map(len, columns.values()), default=0)
+    if not count:
+        raise UserError(str(path), "has no rows; give a file with rows")
+    return Rows(str(path), "row", range(1, count + 1), columns, typed=True)
+
+
+_READERS: dict[str, Callable[[Path], Rows]] = {
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".jsonl": _json_lines,
+    ".parquet": _parquet,
+}
+SUFFIXES = [*_READERS]

@@ -1,0 +1,38 @@
+"""A folder of files that are called after their splits: train.csv, validation.jsonl, …"""
+
+from pathlib import Path
+
+from distiller.data.formats import SUFFIXES, read_file
+from distiller.data.rows import Rows
+from distiller.data.sources.source import Source
+from distiller.errors import UserError
+
+
+class Folder(Source):
+    """Files of rows; formats may differ between them."""
+
+    def __init__(self, files: dict[str, Path], name: str) -> None:
+        self.name = name
+        self._files = files
+
+    @classmethod
+    def opened(cls, name: str) -> "Folder | None":
+        folder = Path(name).expanduser()
+        if not folder.is_dir():
+            return None
+        files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+        if not files:
+            raise UserError(name, f"holds no data files; they end in {', '.join(SUFFIXES)}")
+        by_split: dict[str, Path] = {}
+        for path in files:
+            other = by_split.setdefault(path.stem, path)
+            if other != path:
+                raise UserError(name, f"holds both {other.name} and {path.name} for one split; move one away")
+        return cls(by_split, name)
+
+    @property
+    def splits(self) -> list[str]:
+        return [*self._files]
+
+    def _read(self, split: str) -> Rows:
+        return read_file(self._files[split])

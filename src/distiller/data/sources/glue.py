@@ -1,0 +1,92 @@
+"""A folder of a GLUE task as distributed: train.tsv and dev.tsv, tab-separated, with quotes as part of the text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from distiller.data.formats import read_text, unquoted_rows
+from distiller.data.rows import Rows
+from distiller.data.sources.source import Source
+
+FILES = {"train": "train.tsv", "validation": "dev.tsv"}
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a task's files look.
+
+    Attributes:
+        header: The first line of its files; for a task without one, what the columns are called here.
+        names: What the Hugging Face hub calls columns that are called otherwise here.
+        metric: The metric of the GLUE leaderboard, where it is not the first of the task.
+    """
+
+    text: list[str]
+    header: list[str]
+    names: dict[str, str]
+    metric: str | None = None
+    has_header: bool = True
+
+
+_PAIR = ["sentence1", "sentence2"]
+_LAYOUTS = (
+    _Layout(_PAIR, ["index", "sentence1", "sentence2", "label"], {}),
+    _Layout(
+        _PAIR,
+        ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"],
+        {"Quality": "label", "#1 String": "sentence1", "#2 String": "sentence2"},
+        metric="f1",
+    ),
+    _Layout(
+        _PAIR,
+        ["index", "genre", "filename", "year", "old_index", "source1", "source2", "sentence1", "sentence2", "score"],
+        {"score": "label"},
+        metric="pearson",
+    ),
+    _Layout(["sentence"], ["sentence", "label"], {}),
+    _Layout(["sentence"], ["source", "label", "mark", "sentence"], {}, metric="matthews", has_header=False),
+)
+
+
+class Glue(Source):
+    """RTE, MRPC, STS-B, CoLA or SST-2, recognised by the first line of train.tsv.
+
+    Columns have the names of the file, and those of the Hugging Face hub (`sentence`, `sentence1`, `label`, …) besides.
+    The test files that are distributed have no labels, so there is no test split.
+    """
+
+    label = "label"
+
+    def __init__(self, folder: Path, layout: _Layout, name: str) -> None:
+        self.name = name
+        self.metric = layout.metric
+        self.text = layout.text
+        self._folder = folder
+        self._layout = layout
+
+    @classmethod
+    def opened(cls, name: str) -> "Glue | None":
+        folder = Path(name).expanduser()
+        if not all((folder / file).is_file() for file in FILES.values()):
+            return None
+        layout = _layout(folder / FILES["train"])
+        return cls(folder, layout, name) if layout else None
+
+    @property
+    def splits(self) -> list[str]:
+        return [*FILES]
+
+    def _read(self, split: str) -> Rows:
+        path = self._folder / FILES[split]
+        rows = unquoted_rows(path, read_text(path), None if self._layout.has_header else self._layout.header)
+        hub = {new: rows.columns[old] for old, new in self._layout.names.items()}
+        return Rows(rows.place, rows.unit, rows.numbers, {**rows.columns, **hub}, rows.typed)
+
+
+def _layout(path: Path) -> _Layout | None:
+    first = read_text(path).partition("\n")[0].rstrip("\r").split("\t")
+    for layout in _LAYOUTS:
+        if layout.has_header and first == layout.header:
+            return layout
+    # CoLA: source, 0 or 1, * or nothing, sentence.
+    unnamed = len(first) == 4 and first[1] in ("0", "1") and first[2] in ("", "*")
+    return _LAYOUTS[-1] if unnamed else None
