@@ -100,6 +100,7 @@ def _arguments(config: FinetuneConfig, examples: int, metric: str, seed: int, fo
         weight_decay=config.weight_decay,
         max_grad_norm=config.gradient_clip,
         bf16=precision.resolve(config.precision) == "bfloat16",
+        use_cpu=not torch.accelerator.is_available(),
         seed=seed,
         data_seed=seed,
         eval_strategy="epoch",

@@ -1,0 +1,76 @@
+"""How the runs went, as pictures: scalable, inside the page, the same bytes for the same record."""
+
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from distiller.report.rows import Entry
+
+# Text stays text, ids are the same each time, and the page's own colour shows through.
+STYLE = {"svg.fonttype": "none", "svg.hashsalt": "distiller", "font.size": 10}
+GREY = "#808080"
+
+
+def validation(entries: Sequence[Entry]) -> str | None:
+    """The primary metric on validation after each epoch, with the teacher's as a dashed line; None if there is none."""
+    primary = entries[0].record.metrics.get("primary")
+    curves = {
+        entry.title: _points(entry, "epoch", f"eval_{primary}")
+        for entry in entries
+        if entry.record.metrics.get("history")
+    }
+    if primary is None or not any(curves.values()):
+        return None
+    figure, axes = _figure("epoch", f"validation {primary}")
+    for title, points in curves.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=title)
+    teacher = entries[0].record.metrics["teacher"]["validation"][primary]
+    axes.axhline(teacher, linestyle="--", color=GREY, label="teacher")
+    return _svg(figure, axes)
+
+
+def loss(entry: Entry) -> str | None:
+    """The weighted terms of the loss over the steps; None if none was logged."""
+    history = entry.record.metrics.get("history", [])
+    terms = sorted({name for step in history for name in step if _is_term(name)})
+    if not terms:
+        return None
+    figure, axes = _figure("step", "weighted loss")
+    for term in terms:
+        axes.plot(*zip(*_points(entry, "step", term), strict=True), label=term)
+    return _svg(figure, axes)
+
+
+def _is_term(name: str) -> bool:
+    return name == "hard_label" or name.startswith(("prediction.", "intermediate."))
+
+
+def _points(entry: Entry, x: str, y: str) -> list[tuple[float, float]]:
+    return [(step[x], step[y]) for step in entry.record.metrics["history"] if x in step and y in step]
+
+
+def _figure(x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+    for part in (axes.xaxis.label, axes.yaxis.label):
+        part.set_color(GREY)
+    axes.tick_params(colors=GREY)
+    return figure, axes
+
+
+def _svg(figure: Figure, axes: Axes) -> str:
+    axes.legend(frameon=False, labelcolor=GREY)
+    figure.patch.set_alpha(0)
+    axes.patch.set_alpha(0)
+    stream = io.StringIO()
+    with mpl.rc_context(STYLE):
+        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
+    drawing = stream.getvalue()
+    return drawing[drawing.index("<svg") :]

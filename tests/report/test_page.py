@@ -1,0 +1,162 @@
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from distiller import report, runs
+from distiller.report import Entry
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class _Page(HTMLParser):
+    """Nesting, text, and the cells of tables."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+
+
+def _record(score: float = 0.9, **changes: Any) -> runs.RunRecord:
+    record = runs.new_record({"task": "classification", "data": {"source": "asset:trec"}}, seed=3)
+    record.id, record.created, record.status = "20260101T000000-abc", "2026-01-01T00:00:00+00:00", "finished"
+    record.data = {
+        "source": "asset:trec",
+        "n_train": 500,
+        "class_counts": {"LOC": 3, "NUM": 4},
+        "overlap": {"train/test": 0},
+    }
+    record.teacher = {"layers": 6, "parameters": 22_715_526, "size_mb": 91.59}
+    record.student = {"layers": 3, "parameters": 17_392_134, "size_mb": 70.29}
+    splits = {"validation": {"accuracy": 0.95, "f1": 0.8}, "test": {"accuracy": 0.96, "f1": 0.7}}
+    record.metrics = {
+        "primary": "accuracy",
+        "split": "test",
+        "score": score,
+        "teacher": splits,
+        "student": {**splits, "test": {"accuracy": score, "f1": 0.5}},
+        "history": [
+            {"step": 1, "epoch": 0.5, "loss": 2.0, "prediction.kl": 2.0, "seconds": 1.0},
+            {"step": 2, "epoch": 1.0, "loss": 1.0, "prediction.kl": 1.0, "seconds": 2.0},
+            {"step": 2, "epoch": 1.0, "eval_accuracy": 0.6, "seconds": 2.0},
+            {"step": 4, "epoch": 2.0, "eval_accuracy": 0.7, "seconds": 4.0},
+        ],
+    }
+    record.retention = score / 0.96
+    record.cost = {"finetune_seconds": 42.0, "train_seconds": 123.4, "examples_per_second": 212.5}
+    record.latency = {
+        "teacher": {"median_ms": 10.0, "p95_ms": 12.0, "sentences_per_second": 400.0},
+        "student": {"median_ms": 4.0, "p95_ms": 6.0, "sentences_per_second": 900.0},
+    }
+    return record.model_copy(update=changes)
+
+
+def _written(entries: list[Entry], path: Path) -> _Page:
+    report.write(entries, path)
+    return _Page(path.read_text(encoding="utf-8"))
+
+
+def test_the_table_has_the_figures_of_the_records(tmp_path: Path) -> None:
+    page = _written([Entry("distilled", _record(0.9)), Entry("labels alone", _record(0.8))], tmp_path / "report.html")
+    assert page.open == []
+    assert page.rows[0] == ["", "teacher", "distilled", "labels alone"]
+    table = {row[0]: row[1:] for row in page.rows[1:]}
+    assert table["accuracy (test)"] == ["0.9600", "0.9000", "0.8000"]
+    assert table["f1 (test)"] == ["0.7000", "0.5000", "0.5000"]
+    assert table["retention"] == ["", "93.8%", "83.3%"]
+    assert table["layers"] == ["6", "3", "3"]
+    assert table["parameters"] == ["22,715,526", "17,392,134", "17,392,134"]
+    assert table["CPU ms per sentence, median"] == ["10.00", "4.00", "4.00"]
+    assert table["times as fast as the teacher"] == ["", "2.50", "2.50"]
+    assert table["training, seconds"] == ["42", "123", "123"]
+    assert "keeps 93.8% of the teacher's accuracy with 3 of 6 layers, 2.5 times as fast." in page.text
+    assert "Distilled: +10.0 points over labels alone." in page.text
+
+
+def test_the_terminal_shows_the_same(tmp_path: Path) -> None:
+    entries = [Entry("student", _record())]
+    console = Console(width=160, record=True, file=(tmp_path / "terminal").open("w"))
+    console.print(report.comparison(entries))
+    shown = console.export_text()
+    for row in _written(entries, tmp_path / "report.html").rows[1:]:
+        assert all(cell in shown for cell in row)
+
+
+def test_pictures_are_drawn_for_validation_and_for_each_loss(tmp_path: Path) -> None:
+    page = _written([Entry("distilled", _record()), Entry("labels alone", _record())], tmp_path / "report.html")
+    assert page.tags.count("svg") == 3
+    assert "validation accuracy" in page.text
+    assert "prediction.kl" in page.text
+
+
+def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("first", "again"):
+        report.write([Entry("student", _record())], tmp_path / name)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "again").read_bytes()
+
+
+def test_nothing_of_the_user_becomes_markup(tmp_path: Path) -> None:
+    evil = "<script>alert('&')</script>"
+    data = {"source": evil, "class_counts": {evil: 1}, "overlap": {"train/test": 2}}
+    record = _record(data=data, pipeline={"data": {"source": evil}})
+    record.metrics["history"][0][f"prediction.{evil}"] = 1.0
+    page = _written([Entry(evil, record)], tmp_path / "report.html")
+    assert "script" not in page.tags
+    assert page.open == []
+    assert page.text.count(evil) >= 4
+
+
+def test_texts_in_two_splits_are_a_warning(tmp_path: Path) -> None:
+    page = _written([Entry("student", _record(data={"overlap": {"train/test": 7}}))], tmp_path / "report.html")
+    assert "7 texts of train are in test too" in page.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"retention": None}, "no accuracy to speak of"),
+        (
+            {"status": "failed", "metrics": {"error": "objective.prediction.kl: not finite"}},
+            "objective.prediction.kl: not",
+        ),
+        ({"status": "stopped", "metrics": {}, "data": {}, "latency": {}, "cost": {}}, "The run has stopped"),
+        ({"latency": {}}, "with 3 of 6 layers."),
+    ],
+)
+def test_records_with_parts_missing_still_make_a_page(tmp_path: Path, changes: dict[str, Any], shown: str) -> None:
+    page = _written([Entry("student", _record(**changes))], tmp_path / "report.html")
+    assert page.open == []
+    assert shown in page.text
+
+
+def test_a_run_without_history_has_no_pictures(tmp_path: Path) -> None:
+    record = _record()
+    record.metrics["history"] = []
+    assert "svg" not in _written([Entry("student", record)], tmp_path / "report.html").tags
