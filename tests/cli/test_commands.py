@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from distiller.cli.main import main
 from distiller.version import __version__
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -21,10 +22,10 @@ def _run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
 
 
-def _write(path: Path, teacher: Path, **changes: Any) -> Path:
+def _write(path: Path, model: Path, **changes: Any) -> Path:
     content: dict[str, Any] = {
         "data": {"source": "asset:trec", "limit": 48, "max_length": 24},
-        "teacher": {"model": str(teacher), "finetune": {"epochs": 1}},
+        "teacher": {"model": str(model), "finetune": {"epochs": 1}},
         "student": {"layers": [0, 2]},
         "training": {"epochs": 1},
     }
@@ -74,7 +75,7 @@ def test_doctor_says_what_is_there(tmp_path: Path, own_cache: Path) -> None:
     assert findings["cache"] == str(own_cache)
 
 
-CSV = "text,label\nhow far is it,number\nwho is he,person\n" * 20
+CSV = "text,label\n" + "".join(f"how far is {n},number\nwho is {n},person\n" for n in range(20))
 
 
 @pytest.mark.parametrize(
@@ -94,21 +95,30 @@ CSV = "text,label\nhow far is it,number\nwho is he,person\n" * 20
         ({}, CSV.replace("label", "labl", 1), "label", "labl"),
         ({}, "", "data.csv", "empty"),
         ({}, CSV.replace("person", "number"), "data.csv", "class"),
-        ({}, CSV.replace("who is he", "", 1), "data.csv", "3"),
+        ({}, CSV.replace("who is 0", "", 1), "data.csv", "3"),
         ({"teacher": {"model": "no/such-model"}}, CSV, "teacher.model", "no/such-model"),
         ({"data": {"source": "absent.csv"}}, CSV, "absent.csv", ""),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(
-    tiny_bert: Path, tmp_path: Path, changes: dict[str, Any], file: str, named: str, mend: str
+    tiny_bert: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, Any],
+    file: str,
+    named: str,
+    mend: str,
 ) -> None:
     data = tmp_path / "data.csv"
     data.write_text(file)
     pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert, **{"data": {"source": str(data)}, **changes})
-    done = _run("distill", pipeline, "--out", tmp_path / "out")
-    assert done.returncode == 2, done.stderr
-    lines = done.stderr.strip().split("\n")
-    assert len(lines) == 1, done.stderr
+    monkeypatch.setattr(sys, "argv", ["distiller", "distill", str(pipeline), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    lines = capsys.readouterr().err.strip().split("\n")
+    assert len(lines) == 1, lines
     assert named in lines[0]
     assert mend in lines[0]
     assert not (tmp_path / "out").exists()

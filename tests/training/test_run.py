@@ -21,10 +21,10 @@ from distiller.schema import validated
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-def _pipeline(teacher: Path, **changes: Any) -> Pipeline:
+def _pipeline(model: Path, **changes: Any) -> Pipeline:
     content: dict[str, Any] = {
         "data": {"source": "asset:trec", "limit": 64, "max_length": 24},
-        "teacher": {"model": str(teacher), "finetune": {"epochs": 1, "learning_rate": 1e-3}},
+        "teacher": {"model": str(model), "finetune": {"epochs": 1, "learning_rate": 1e-3}},
         "student": {"layers": [0, 2]},
         "objective": {"prediction": {"type": "kl"}, "intermediate": {"type": "mse"}},
         "training": {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3},

@@ -28,7 +28,7 @@ class Columns:
         """
         texts = read_texts(rows, self.text)
         cells = rows.cells(self.label, "data.label")
-        _refuse(rows, [cell is None or not str(cell).strip() for cell in cells], self.label, "has no label", LABEL_MEND)
+        _refuse(rows, [_is_blank(cell) for cell in cells], self.label, "has no label", LABEL_MEND)
         if self.kind == "numbers":
             return Examples(texts, self._numbers(rows, cells))
         labels = [_class_name(cell) for cell in cells]
@@ -65,8 +65,7 @@ def read_texts(rows: Rows, columns: list[str]) -> list[tuple[str, ...]]:
 
 def _text_cells(rows: Rows, column: str) -> list[str]:
     cells = rows.cells(column, "data.text")
-    empty = [cell is None or (isinstance(cell, str) and not cell.strip()) for cell in cells]
-    _refuse(rows, empty, column, "is empty", "write a text there or remove these rows")
+    _refuse(rows, [_is_blank(cell) for cell in cells], column, "is empty", "write a text there or remove these rows")
     others = [name for name in rows.columns if name != column]
     choose = f"choose one of {', '.join(others)} with data.text" if others else "give a column of texts"
     numeric = [_is_number(cell) for cell in cells]
@@ -81,6 +80,11 @@ def _refuse(rows: Rows, bad: list[bool], column: str, problem: str, mend: str) -
     positions = [position for position, is_bad in enumerate(bad) if is_bad]
     if positions:
         raise UserError(rows.place, f"column {column!r} {problem} ({rows.where(positions)}): {mend}")
+
+
+def _is_blank(cell: Any) -> bool:
+    """Whether nothing stands there: null, only white space, or the not-a-number that data frames write for null."""
+    return cell is None or not str(cell).strip() or (isinstance(cell, float) and math.isnan(cell))
 
 
 def _class_name(cell: Any) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from distiller.schema import Config
 
@@ -32,9 +32,3 @@ class DataConfig(Config):
     max_length: Annotated[int, Field(ge=8)] = 128
     limit: Annotated[int, Field(ge=1)] | None = None
     unlabelled: str | None = None
-
-    @model_validator(mode="after")
-    def _no_label_among_the_texts(self) -> "DataConfig":
-        if self.label is not None and self.label in (self.text or []):
-            raise ValueError(f"column {self.label!r} is both text and label; a model would read the answer")
-        return self

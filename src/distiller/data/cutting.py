@@ -16,8 +16,8 @@ def hold_out(examples: Examples, seed: int) -> tuple[Examples, Examples]:
     """Cut off a tenth of the examples, at most 1000: (the rest, those), each in the order of the examples.
 
     Classes keep their shares, and so do tenths of the numbers; one example of each class stays. Examples with the same
-    texts stay together, so the count is met up to the size of such a group. The cut is a function of the examples and
-    the seed.
+    texts stay together, so the count is met up to the size of such a group; they are not cut off if their labels
+    differ, since no answer is right there. The cut is a function of the examples and the seed.
     """
     count = max(1, min(HELD_OUT_MOST, round(HELD_OUT_SHARE * len(examples))))
     return _cut(examples, _groups(examples.texts), count, seed)
@@ -30,14 +30,14 @@ def limit(examples: Examples, count: int, seed: int) -> tuple[Examples, Examples
 
 def _cut(examples: Examples, groups: list[list[int]], count: int, seed: int) -> tuple[Examples, Examples]:
     """(the others, `count` examples), in whole groups."""
-    strata = _strata(examples, groups)
+    strata = _strata(examples, groups, min(BINS, count, len(examples) - count))
     generator = np.random.default_rng(seed)
     taken: set[int] = set()
     for stratum, share in zip(strata, _shares([_size(stratum) for stratum in strata], count), strict=True):
         room = share
         for index in generator.permutation(len(stratum)):
             group = stratum[int(index)]
-            if len(group) <= room:
+            if len(group) <= room and _agree(examples, group):
                 taken.update(group)
                 room -= len(group)
     kept = [position for position in range(len(examples)) if position not in taken]
@@ -52,14 +52,18 @@ def _groups(texts: Sequence[tuple[str, ...]]) -> list[list[int]]:
     return [*groups.values()]
 
 
-def _strata(examples: Examples, groups: list[list[int]]) -> list[list[list[int]]]:
-    """Groups by the class, or the tenth of the numbers, of their first example."""
+def _agree(examples: Examples, group: list[int]) -> bool:
+    return examples.labels is None or len({examples.labels[position] for position in group}) == 1
+
+
+def _strata(examples: Examples, groups: list[list[int]], bins: int) -> list[list[list[int]]]:
+    """Groups by the class of their first example, or by which of `bins` equal parts of the numbers it lies in."""
     if examples.labels is None:
         return [groups]
     names: Sequence[object] = examples.labels
     if any(isinstance(label, float) for label in examples.labels):
         numbers = np.asarray(examples.labels, dtype=np.float64)
-        names = np.searchsorted(np.quantile(numbers, np.linspace(0, 1, BINS + 1)[1:-1]), numbers).tolist()
+        names = np.searchsorted(np.quantile(numbers, np.linspace(0, 1, bins + 1)[1:-1]), numbers).tolist()
     strata: defaultdict[object, list[list[int]]] = defaultdict(list)
     for group in groups:
         strata[names[group[0]]].append(group)

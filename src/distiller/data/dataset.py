@@ -96,7 +96,7 @@ def load(config: DataConfig, labels: LabelKind, seed: int) -> Dataset:
         UserError: Naming the file, row or field that is wrong, and the mend.
     """
     source = open_source(config.source, "data.source")
-    columns = Columns(config.text or source.text or DEFAULT_TEXT, config.label or source.label or DEFAULT_LABEL, labels)
+    columns = _columns(config, source, labels)
     rows = source.read(config.splits.train)
     train = columns.examples(rows)
     classes = _classes(train, rows.place) if labels == "classes" else None
@@ -111,8 +111,21 @@ def load(config: DataConfig, labels: LabelKind, seed: int) -> Dataset:
         test=test,
         unlabelled=_unlabelled(config, rest, columns),
         classes=classes,
-        metric=source.metric,
+        metric=source.metric if source.label_kind == labels else None,
     )
+
+
+def _columns(config: DataConfig, source: Source, labels: LabelKind) -> Columns:
+    label = config.label or source.label or DEFAULT_LABEL
+    if label == source.label and source.label_kind not in (None, labels):
+        task = {"classes": "regression", "numbers": "classification"}[labels]
+        raise UserError("task", f"the labels of {source.name} are {source.label_kind}; set task: {task}")
+    text = config.text or source.text or DEFAULT_TEXT
+    if label in text:
+        raise UserError(
+            "data.text", f"column {label!r} is the label too, so a model would read the answer; choose another"
+        )
+    return Columns(text, label, labels)
 
 
 def _classes(train: Examples, place: str) -> list[str]:
@@ -166,9 +179,8 @@ def _unlabelled(config: DataConfig, rest: Examples | None, columns: Columns) -> 
     source = open_source(config.unlabelled, "data.unlabelled")
     text = source.text or config.text or DEFAULT_TEXT
     if len(text) != len(columns.text):
-        raise UserError(
-            "data.unlabelled", f"has {len(text)} text column where the labelled data has {len(columns.text)}"
-        )
+        mend = f"its text is {' and '.join(text)}, that of the labelled data {' and '.join(columns.text)}"
+        raise UserError("data.unlabelled", f"{mend}; name as many columns with data.text, or give another source")
     return Examples(read_texts(source.read("train"), text), None)
 
 

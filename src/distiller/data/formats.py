@@ -40,14 +40,15 @@ def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(str(path), f"cannot be read ({error.strerror}); check the path and its permissions") from error
-    if not content.strip():
-        raise UserError(str(path), "is empty; give a file with rows")
     try:
-        return content.decode(encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         mend = f"is not UTF-8 (line {line}, byte {error.start}); save it as UTF-8, e.g. iconv -f latin1 -t utf8"
         raise UserError(str(path), mend) from error
+    if not text.strip():
+        raise UserError(str(path), "is empty; give a file with rows")
+    return text
 
 
 def quoted_rows(path: Path, text: str, delimiter: str) -> Rows:

@@ -10,19 +10,13 @@ from matplotlib.figure import Figure
 
 from distiller.report.rows import Entry
 
-# Text stays text, ids are the same each time, and the page's own colour shows through.
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "distiller", "font.size": 10}
 GREY = "#808080"
 
 
 def validation(entries: Sequence[Entry]) -> str | None:
     """The primary metric on validation after each epoch, with the teacher's as a dashed line; None if there is none."""
     primary = entries[0].record.metrics.get("primary")
-    curves = {
-        entry.title: _points(entry, "epoch", f"eval_{primary}")
-        for entry in entries
-        if entry.record.metrics.get("history")
-    }
+    curves = {entry.title: _points(entry, "epoch", f"eval_{primary}") for entry in entries}
     if primary is None or not any(curves.values()):
         return None
     figure, axes = _figure("epoch", f"validation {primary}")
@@ -50,7 +44,7 @@ def _is_term(name: str) -> bool:
 
 
 def _points(entry: Entry, x: str, y: str) -> list[tuple[float, float]]:
-    return [(step[x], step[y]) for step in entry.record.metrics["history"] if x in step and y in step]
+    return [(step[x], step[y]) for step in entry.record.metrics.get("history", []) if x in step and y in step]
 
 
 def _figure(x: str, y: str) -> tuple[Figure, Axes]:
@@ -70,7 +64,8 @@ def _svg(figure: Figure, axes: Axes) -> str:
     figure.patch.set_alpha(0)
     axes.patch.set_alpha(0)
     stream = io.StringIO()
-    with mpl.rc_context(STYLE):
+    # Text stays text, and ids are the same each time.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "distiller", "text.parse_math": False}):
         FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
     drawing = stream.getvalue()
     return drawing[drawing.index("<svg") :]

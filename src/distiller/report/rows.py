@@ -42,6 +42,7 @@ def rows(entries: Sequence[Entry]) -> list[Row]:
     def of_students(name: str, form: str, *path: str) -> Row:
         return Row(name, ["", *(_form(_at(record.model_dump(), *path), form) for record in records)])
 
+    trained = of_students("", "{:.0f}", "cost", "train_seconds")
     return [
         row(f"{primary} ({split})", "{:.4f}", "metrics", split, primary),
         *(row(f"{name} ({split})", "{:.4f}", "metrics", split, name) for name in others),
@@ -53,19 +54,13 @@ def rows(entries: Sequence[Entry]) -> list[Row]:
         row("CPU ms per sentence, p95", "{:.2f}", "latency", "p95_ms"),
         row("CPU sentences per second, batches of 32", "{:.0f}", "latency", "sentences_per_second"),
         Row("times as fast as the teacher", ["", *(_form(speed_up(record), "{:.2f}") for record in records)]),
-        Row(
-            "training, seconds",
-            [
-                _form(first.cost["finetune_seconds"] or None, "{:.0f}"),
-                *(_form(r.cost["train_seconds"], "{:.0f}") for r in records),
-            ],
-        ),
+        Row("training, seconds", [_form(first.cost.get("finetune_seconds"), "{:.0f}"), *trained.cells[1:]]),
         of_students("training, examples per second", "{:.0f}", "cost", "examples_per_second"),
     ]
 
 
 def speed_up(record: RunRecord) -> float | None:
-    """How many sentences the student reads while the teacher reads one, by the medians that were measured side by side."""
+    """How many sentences the student reads while the teacher reads one, by medians measured side by side."""
     student, teacher = (_at(record.latency, name, "median_ms") for name in ("student", "teacher"))
     return teacher / student if teacher and student else None
 

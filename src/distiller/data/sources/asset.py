@@ -19,6 +19,7 @@ class Asset(Source):
         self.name = name
         self.text = ["text"]
         self.label = "label"
+        self.label_kind = "numbers" if name.removeprefix(PREFIX).startswith("hutto-") else "classes"
 
     @classmethod
     def opened(cls, name: str) -> "Asset | None":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from distiller.data.columns import LabelKind
 from distiller.data.formats import read_text, unquoted_rows
 from distiller.data.rows import Rows
 from distiller.data.sources.source import Source
@@ -18,12 +19,14 @@ class _Layout:
         header: The first line of its files; for a task without one, what the columns are called here.
         names: What the Hugging Face hub calls columns that are called otherwise here.
         metric: The metric of the GLUE leaderboard, where it is not the first of the task.
+        label_kind: What its labels are.
     """
 
     text: list[str]
     header: list[str]
     names: dict[str, str]
     metric: str | None = None
+    label_kind: LabelKind = "classes"
     has_header: bool = True
 
 
@@ -41,6 +44,7 @@ _LAYOUTS = (
         ["index", "genre", "filename", "year", "old_index", "source1", "source2", "sentence1", "sentence2", "score"],
         {"score": "label"},
         metric="pearson",
+        label_kind="numbers",
     ),
     _Layout(["sentence"], ["sentence", "label"], {}),
     _Layout(["sentence"], ["source", "label", "mark", "sentence"], {}, metric="matthews", has_header=False),
@@ -60,6 +64,7 @@ class Glue(Source):
         self.name = name
         self.metric = layout.metric
         self.text = layout.text
+        self.label_kind = layout.label_kind
         self._folder = folder
         self._layout = layout
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+from distiller.data.columns import LabelKind
 from distiller.data.rows import Rows
 from distiller.errors import UserError, unknown
 
@@ -13,12 +14,14 @@ class Source(ABC):
         name: As the user wrote it.
         text: The columns that the source itself knows to be texts; None if the user has to say.
         label: The column that it knows to be the label.
+        label_kind: What its labels are; None if the user's task says.
         metric: What models are customarily judged by on it; None if the task's own metric is.
     """
 
     name: str
     text: list[str] | None = None
     label: str | None = None
+    label_kind: LabelKind | None = None
     metric: str | None = None
 
     @classmethod

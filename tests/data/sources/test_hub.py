@@ -1,0 +1,91 @@
+"""The hub is not reachable from tests: a dataset is read that the library has in its cache, as when one is offline."""
+
+from pathlib import Path
+
+import datasets
+import pytest
+from datasets import ClassLabel, DatasetInfo, Features, SplitDict, SplitInfo, Value
+from datasets.arrow_writer import ArrowWriter
+
+from conformance.data_sources import SourceConformance
+from distiller.data import DataConfig, Splits, load
+from distiller.data.sources import open_source
+from distiller.data.sources.hub import Hub
+from distiller.errors import UserError
+
+NAMES = ["negative", "positive"]
+FEATURES = Features({"sentence": Value("string"), "label": ClassLabel(names=NAMES), "stars": Value("float64")})
+SIZES = {"train": 40, "validation": 6, "test": 4}
+
+
+def _cached(cache: Path, config: str) -> None:
+    """Write what the library leaves in its cache after it has loaded `house/reviews` from the hub."""
+    folder = cache / "house___reviews" / config / "0.0.0" / ("0" * 40)
+    folder.mkdir(parents=True)
+    for split, size in SIZES.items():
+        with ArrowWriter(path=str(folder / f"reviews-{split}.arrow"), features=FEATURES) as writer:
+            for row in range(size):
+                label = -1 if split == "test" else row % 2
+                writer.write({"sentence": f"{config} {split} {row}", "label": label, "stars": row / 2})
+            writer.finalize()
+    splits = SplitDict({name: SplitInfo(name, 0, size, dataset_name="reviews") for name, size in SIZES.items()})
+    DatasetInfo(
+        features=FEATURES,
+        splits=splits,
+        builder_name="parquet",
+        dataset_name="reviews",
+        config_name=config,
+        version="0.0.0",
+    ).write_to_directory(str(folder))
+
+
+@pytest.fixture
+def name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    _cached(tmp_path, "long")
+    _cached(tmp_path, "short")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path))
+    return "house/reviews:short"
+
+
+class TestHub(SourceConformance):
+    kind = Hub
+    own = False
+    labels = "numbers"
+    sizes = SIZES
+
+    @pytest.fixture
+    def name(self, name: str) -> str:
+        return name
+
+    def config(self, name: str) -> DataConfig:
+        return DataConfig(source=name, text=["sentence"], label="stars", splits=Splits(test="test"))
+
+
+def test_class_numbers_become_names_and_the_configuration_is_the_one_asked_for(name: str) -> None:
+    dataset = load(DataConfig(source=name, text=["sentence"]), "classes", seed=0)
+    assert dataset.classes == NAMES
+    labelled = dict(zip(dataset.validation.texts, dataset.validation.labels or [], strict=True))
+    assert labelled[("short validation 3",)] == "positive"
+    assert labelled[("short validation 4",)] == "negative"
+
+
+def test_withheld_labels_are_no_labels(name: str) -> None:
+    config = DataConfig(source=name, text=["sentence"], splits=Splits(test="test"))
+    with pytest.raises(UserError, match=r"house/reviews:short test: column 'label' has no label \(rows 1, 2, 3, 4\)"):
+        load(config, "classes", seed=0)
+
+
+@pytest.mark.parametrize("absent", ["house/reviews:tiny", "house/nothing", "nothing"])
+def test_what_is_not_to_be_had_is_refused_in_one_line_with_what_to_check(name: str, absent: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        load(DataConfig(source=absent), "classes", seed=0)
+    message = str(refusal.value)
+    assert message.startswith(f"{absent}: no such file or folder, and not to be had from the hub (")
+    assert "check the spelling and the connection" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("wrong", ["a/b/c", "name with blanks", "house/reviews:"])
+def test_what_cannot_be_a_hub_id_is_refused_before_anything_is_asked(wrong: str) -> None:
+    with pytest.raises(UserError, match=r"there is no .*; mend data\.source"):
+        open_source(wrong, "data.source")
