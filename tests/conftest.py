@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # test processes, and those that they start, run side by side, one a core
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
@@ -22,7 +23,7 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """Test processes run side by side, one a core."""
+    """As OMP_NUM_THREADS says, also where torch was there first."""
     torch.set_num_threads(1)
 
 

@@ -184,7 +184,7 @@ def test_null_for_a_split_that_is_there_cuts_it_from_train(tmp_path: Path, writt
 
 def test_a_label_that_is_a_text_too_is_refused(written: Writer) -> None:
     message = _refusal(DataConfig(source=written("train", _rows(40)), text=["text", "label"]))
-    assert message.startswith("data.text: column 'label' is the label too")
+    assert message.startswith("data.text: column 'label' is both text and label")
 
 
 def test_numbers_come_as_numbers(written: Writer) -> None:

@@ -20,20 +20,22 @@ def hold_out(examples: Examples, seed: int) -> tuple[Examples, Examples]:
     differ, since no answer is right there. The cut is a function of the examples and the seed.
     """
     count = max(1, min(HELD_OUT_MOST, round(HELD_OUT_SHARE * len(examples))))
-    return _cut(examples, _groups(examples.texts), count, seed)
+    return _cut(examples, _groups(examples.texts), count, seed, of_each=1)
 
 
 def limit(examples: Examples, count: int, seed: int) -> tuple[Examples, Examples]:
     """Keep `count` examples: (those, the others), with the shares of classes and the seed as in `hold_out`."""
-    return _cut(examples, [[position] for position in range(len(examples))], len(examples) - count, seed)
+    return _cut(examples, [[position] for position in range(len(examples))], len(examples) - count, seed, of_each=0)
 
 
-def _cut(examples: Examples, groups: list[list[int]], count: int, seed: int) -> tuple[Examples, Examples]:
-    """(the others, `count` examples), in whole groups."""
+def _cut(
+    examples: Examples, groups: list[list[int]], count: int, seed: int, *, of_each: int
+) -> tuple[Examples, Examples]:
+    """(the others, `count` examples), in whole groups; of each class at least `of_each` are among the latter."""
     strata = _strata(examples, groups, min(BINS, count, len(examples) - count))
     generator = np.random.default_rng(seed)
     taken: set[int] = set()
-    for stratum, share in zip(strata, _shares([_size(stratum) for stratum in strata], count), strict=True):
+    for stratum, share in zip(strata, _shares([_size(stratum) for stratum in strata], count, of_each), strict=True):
         room = share
         for index in generator.permutation(len(stratum)):
             group = stratum[int(index)]
@@ -74,11 +76,11 @@ def _size(stratum: list[list[int]]) -> int:
     return sum(len(group) for group in stratum)
 
 
-def _shares(sizes: list[int], count: int) -> list[int]:
-    """`count` in proportion to the sizes, as near as can be with one taken and one left of each size above 1."""
+def _shares(sizes: list[int], count: int, of_each: int) -> list[int]:
+    """`count` in proportion to the sizes, as near as can be with `of_each` taken and one left of each."""
     exact = [count * size / sum(sizes) for size in sizes]
     most = [size - 1 for size in sizes]
-    least = [min(1, size) for size in most]
+    least = [min(of_each, size) for size in most]
     shares = [min(max(int(share), low), high) for share, low, high in zip(exact, least, most, strict=True)]
     while sum(shares) != count:
         step = 1 if sum(shares) < count else -1

@@ -122,9 +122,7 @@ def _columns(config: DataConfig, source: Source, labels: LabelKind) -> Columns:
         raise UserError("task", f"the labels of {source.name} are {source.label_kind}; set task: {task}")
     text = config.text or source.text or DEFAULT_TEXT
     if label in text:
-        raise UserError(
-            "data.text", f"column {label!r} is the label too, so a model would read the answer; choose another"
-        )
+        raise UserError("data.text", f"column {label!r} is both text and label, so a model would read the answer")
     return Columns(text, label, labels)
 
 
