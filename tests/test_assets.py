@@ -179,6 +179,7 @@ def _spoil_manifest(folder: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_flip, _truncate, _remove, _remove_manifest, _spoil_manifest])
 def test_what_is_damaged_in_the_cache_is_rebuilt(index: Index, damage: Callable[[Path], None]) -> None:
+    assets.fetch("tiny")
     damage(assets.fetch("tiny"))
     assert (assets.fetch("tiny") / "a.csv").read_bytes() == TEXTS
     assert index.handed_out == 2

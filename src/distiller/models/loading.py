@@ -29,7 +29,7 @@ ASSET = "asset:"
 def locate(model: str) -> str:
     """The folder of `asset:NAME`, or a folder that exists, or else a hub id, as transformers takes it."""
     if model.startswith(ASSET):
-        return str(assets.fetch(model.removeprefix(ASSET)))
+        return str(assets.fetch(model.removeprefix(ASSET), "model"))
     return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
 
 
