@@ -97,7 +97,7 @@ def test_the_table_has_the_figures_of_the_records(tmp_path: Path) -> None:
     assert table["times as fast as the teacher"] == ["", "2.50", "2.50"]
     assert table["training, seconds"] == ["42", "123", "123"]
     assert "keeps 93.8% of the teacher's accuracy with 3 of 6 layers, 2.5 times as fast." in page.text
-    assert "Distilled: +10.0 points over labels alone." in page.text
+    assert "Points of accuracy that it gains: +10.0 over 'labels alone'." in page.text
 
 
 def test_the_terminal_shows_the_same(tmp_path: Path) -> None:

@@ -229,6 +229,8 @@ def test_a_loss_that_is_no_number_is_named_with_its_step_and_no_student_is_left(
 def test_what_is_there_is_never_overwritten_unasked(tiny_bert: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("precious")
+    with pytest.raises(UserError, match="is a file; name a folder"):
+        distill(_pipeline(tiny_bert), tmp_path / "out" / "thesis.txt")
     with pytest.raises(UserError, match="is not empty; add --resume"):
         distill(_pipeline(tiny_bert), tmp_path / "out")
     with pytest.raises(UserError, match=r"holds no pipeline\.yaml"):

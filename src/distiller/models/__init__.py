@@ -5,6 +5,7 @@ from distiller.models.description import describe, fingerprint, size_on_disk
 from distiller.models.labels import classes_in_teacher_order
 from distiller.models.latency import BATCH, Latency, measure
 from distiller.models.loading import load_classifier, load_config, load_tokenizer, same_tokenizer
+from distiller.models.saving import save
 from distiller.models.student import build_student, check_layers, cut
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "load_tokenizer",
     "measure",
     "same_tokenizer",
+    "save",
     "size_on_disk",
 ]

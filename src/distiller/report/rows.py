@@ -79,12 +79,14 @@ def verdict(entries: Sequence[Entry]) -> str:
     layers = f"{first.student['layers']} of {first.teacher['layers']} layers"
     faster = speed_up(first)
     sentence = f"The student keeps {kept} with {layers}" + (f", {faster:.1f} times as fast." if faster else ".")
-    return " ".join([sentence, *(_difference(entries[0], other) for other in entries[1:])])
+    if len(entries) == 1:
+        return sentence
+    compared = [f"{_points(entries[0], other):+.1f} over {other.title!r}" for other in entries[1:]]
+    return f"{sentence} Points of {primary} that it gains: {'; '.join(compared)}."
 
 
-def _difference(first: Entry, other: Entry) -> str:
-    points = 100 * (first.record.metrics["score"] - other.record.metrics["score"])
-    return f"{first.title.capitalize()}: {points:+.1f} points over {other.title}."
+def _points(first: Entry, other: Entry) -> float:
+    return 100 * float(first.record.metrics["score"] - other.record.metrics["score"])
 
 
 def _section(record: RunRecord, side: str, name: str) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from transformers import PreTrainedModel
 from distiller import models
 from distiller.data import Examples
 from distiller.errors import UserError
-from distiller.files import replaced_folder
 from distiller.machine import peak_memory_mb
 from distiller.objectives import Objective
 from distiller.pipeline import Pipeline
@@ -94,6 +93,8 @@ def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
 
 def _earlier(out: Path, pipeline: Pipeline, *, resume: bool) -> RunRecord | None:
     """The finished run in `out`, if that is what the user goes on from."""
+    if out.exists() and not out.is_dir():
+        raise UserError(str(out), "is a file; name a folder with --out")
     if not out.exists() or not any(out.iterdir()):
         return None
     if not resume:
@@ -148,9 +149,7 @@ def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Co
         section="training",
         title="distilling the student",
     )
-    with replaced_folder(out / STUDENT) as folder:
-        student.save_pretrained(folder)
-        plan.student_reader.tokenizer.save_pretrained(folder)
+    models.save(student, plan.student_reader.tokenizer, out / STUDENT)
     return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed), course
 
 

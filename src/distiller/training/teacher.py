@@ -14,7 +14,7 @@ from distiller import models
 from distiller.assets import cache_folder
 from distiller.data import Dataset
 from distiller.errors import UserError
-from distiller.files import replaced_folder, write_json
+from distiller.files import write_json
 from distiller.models import FinetuneConfig
 from distiller.objectives import HardLabel, Objective, ObjectiveConfig
 from distiller.pipeline import Pipeline
@@ -46,10 +46,8 @@ class Teacher:
     finetune_seconds: float
 
     def save(self, folder: Path) -> None:
-        """Write model and tokenizer as a plain Hugging Face folder that appears whole or not at all."""
-        with replaced_folder(folder) as unfinished:
-            self.model.save_pretrained(unfinished)
-            self.reader.tokenizer.save_pretrained(unfinished)
+        """Write model and tokenizer as a plain Hugging Face folder."""
+        models.save(self.model, self.reader.tokenizer, folder)
 
 
 def prepare(pipeline: Pipeline, dataset: Dataset, task: SequenceTask, metric: str) -> Teacher:
