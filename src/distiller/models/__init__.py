@@ -2,7 +2,7 @@
 
 from distiller.models.config import FinetuneConfig, Precision, StudentConfig, TeacherConfig
 from distiller.models.description import describe, fingerprint, size_on_disk
-from distiller.models.labels import classes_in_teacher_order
+from distiller.models.labels import classes_in_order_of
 from distiller.models.latency import BATCH, Latency, measure
 from distiller.models.loading import load_classifier, load_config, load_tokenizer, same_tokenizer
 from distiller.models.saving import save
@@ -17,7 +17,7 @@ __all__ = [
     "TeacherConfig",
     "build_student",
     "check_layers",
-    "classes_in_teacher_order",
+    "classes_in_order_of",
     "cut",
     "describe",
     "fingerprint",

@@ -86,7 +86,7 @@ def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
     plan = make_plan(pipeline)
     reader = Reader(models.load_tokenizer(model, model), pipeline.data.max_length)
     loaded = models.load_classifier(model, {}, model, pipeline.seed)
-    classes = plan.dataset.classes and models.classes_in_teacher_order(loaded.config, plan.dataset.classes)
+    classes = models.classes_in_order_of(loaded.config, plan.dataset.classes, model)
     examples: Examples = getattr(plan.dataset, split)
     return _scores(plan, loaded, reader, encode(examples, classes, plan.task, reader))
 

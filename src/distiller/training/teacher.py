@@ -59,7 +59,7 @@ def prepare(pipeline: Pipeline, dataset: Dataset, task: SequenceTask, metric: st
     source = pipeline.teacher.model
     reader = Reader(models.load_tokenizer(source, "teacher.model"), pipeline.data.max_length)
     if pipeline.teacher.finetune is None:
-        return _already_fine_tuned(source, reader, dataset, task, pipeline.seed)
+        return _already_fine_tuned(source, reader, dataset, pipeline.seed)
     model = models.load_classifier(source, task.head(dataset.classes), "teacher.model", pipeline.seed)
     recipe = _Recipe(pipeline.teacher.finetune, dataset, task, metric, reader, pipeline.seed)
     folder = cache_folder() / "teachers" / recipe.key(model)
@@ -138,10 +138,7 @@ def _kept(folder: Path, reader: Reader, classes: list[str] | None) -> Teacher | 
     return Teacher(model, reader, classes, summary["finetune_seconds"])
 
 
-def _already_fine_tuned(source: str, reader: Reader, dataset: Dataset, task: SequenceTask, seed: int) -> Teacher:
+def _already_fine_tuned(source: str, reader: Reader, dataset: Dataset, seed: int) -> Teacher:
     model = models.load_classifier(source, {}, "teacher.model", seed)
-    if dataset.classes is not None:
-        return Teacher(model, reader, models.classes_in_teacher_order(model.config, dataset.classes), 0.0)
-    if model.config.num_labels != 1:
-        raise UserError("teacher.model", f"has {model.config.num_labels} outputs where {task.name} needs 1")
-    return Teacher(model, reader, None, 0.0)
+    classes = models.classes_in_order_of(model.config, dataset.classes, "teacher.model")
+    return Teacher(model, reader, classes, 0.0)
