@@ -90,6 +90,7 @@ CSV = "text,label\n" + "".join(f"how far is {n},number\nwho is {n},person\n" for
             "9",
             "4",
         ),
+        ({"data": {"source": "asset:trec", "max_length": 600}}, CSV, "data.max_length", "512"),
         ({"metric": "acuracy"}, CSV, "metric", "did you mean 'accuracy'"),
         ({"task": "regression"}, CSV, "data.csv", "number"),
         ({}, CSV.replace("label", "labl", 1), "label", "labl"),

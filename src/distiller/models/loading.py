@@ -83,6 +83,12 @@ def load_classifier(model: str, head: dict[str, Any], place: str, seed: int) -> 
     return loaded
 
 
+def longest_text(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many tokens a model can read: what its tokenizer says, and at most its positions."""
+    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
+    return int(min(positions, tokenizer.model_max_length))
+
+
 def same_tokenizer(first: PreTrainedTokenizerBase, second: PreTrainedTokenizerBase) -> bool:
     """Whether both split every text alike: the same vocabulary, rules and special tokens."""
     if type(first) is not type(second) or first.get_vocab() != second.get_vocab():

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from distiller import data, models, tasks
 from distiller.data import Dataset
+from distiller.errors import UserError
 from distiller.objectives import check_compatible
 from distiller.pipeline import Pipeline
 from distiller.tasks import SequenceTask
@@ -49,7 +50,10 @@ def make_plan(pipeline: Pipeline) -> Plan:
     student_source = pipeline.student.model
     student_tokenizer = models.load_tokenizer(student_source, "student.model") if student_source else teacher_tokenizer
     same_tokenizer = student_source is None or models.same_tokenizer(teacher_tokenizer, student_tokenizer)
-    pairs = _pairs(pipeline, teacher_config)
+    student_config = models.load_config(student_source, "student.model") if student_source else teacher_config
+    for config, tokenizer in ((teacher_config, teacher_tokenizer), (student_config, student_tokenizer)):
+        _check_length(pipeline, config, tokenizer)
+    pairs = _pairs(pipeline, student_config, teacher_config)
     dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
     outputs = len(dataset.classes) if dataset.classes is not None else 1
     check_compatible(pipeline.objective, outputs=outputs, same_tokenizer=same_tokenizer)
@@ -64,13 +68,16 @@ def make_plan(pipeline: Pipeline) -> Plan:
     )
 
 
-def _pairs(pipeline: Pipeline, teacher: PretrainedConfig) -> list[tuple[int, int, float]]:
+def _check_length(pipeline: Pipeline, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    longest = models.longest_text(config, tokenizer)
+    if pipeline.data.max_length > longest:
+        mend = f"{pipeline.data.max_length} is more than the {longest} tokens that {config.model_type} reads; lower it"
+        raise UserError("data.max_length", mend)
+
+
+def _pairs(pipeline: Pipeline, student: PretrainedConfig, teacher: PretrainedConfig) -> list[tuple[int, int, float]]:
     if pipeline.objective.intermediate is None:
         return []
-    return pipeline.mapping.between(_student_layers(pipeline), int(teacher.num_hidden_layers))
-
-
-def _student_layers(pipeline: Pipeline) -> int:
-    if pipeline.student.model is not None:
-        return int(models.load_config(pipeline.student.model, "student.model").num_hidden_layers)
-    return len(pipeline.student.layers or [])
+    layers = pipeline.student.layers
+    depth = int(student.num_hidden_layers) if layers is None else len(layers)
+    return pipeline.mapping.between(depth, int(teacher.num_hidden_layers))
