@@ -4,7 +4,7 @@ from distiller.models.config import FinetuneConfig, Precision, StudentConfig, Te
 from distiller.models.description import describe, fingerprint, size_on_disk
 from distiller.models.labels import classes_in_order_of
 from distiller.models.latency import BATCH, Latency, measure
-from distiller.models.loading import load_classifier, load_config, load_tokenizer, longest_text, same_tokenizer
+from distiller.models.loading import load_classifier, load_config, load_tokenizer, longest_text, quiet, same_tokenizer
 from distiller.models.saving import save
 from distiller.models.student import build_student, check_layers, cut
 
@@ -26,6 +26,7 @@ __all__ = [
     "load_tokenizer",
     "longest_text",
     "measure",
+    "quiet",
     "same_tokenizer",
     "save",
     "size_on_disk",

@@ -113,7 +113,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers from reporting heads that are new: here they always are."""
+    """Keep transformers from remarks and bars of its own: new heads are no surprise, progress has its own bar."""
     before = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity(logging.ERROR)
     bar = transformers_logging.is_progress_bar_enabled()

@@ -8,7 +8,7 @@ import torch
 from transformers import PrinterCallback, ProgressCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from distiller.models import FinetuneConfig
+from distiller.models import FinetuneConfig, quiet
 from distiller.training import precision
 from distiller.training.checkpoints import CheckpointByTime, remove_unfinished_checkpoints
 from distiller.training.distillation import Distillation
@@ -66,7 +66,7 @@ def fit(
     """
     remove_unfinished_checkpoints(folder)
     bar = ProgressBar(title, validation.metric)
-    with isolated_random_state(seed):
+    with isolated_random_state(seed), quiet():
         trainer = DistillationTrainer(
             model=distillation,
             args=_arguments(config, len(examples), validation.metric, seed, folder),

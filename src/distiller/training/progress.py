@@ -3,7 +3,8 @@
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from transformers import TrainerCallback
 
 
@@ -15,14 +16,13 @@ class ProgressBar(TrainerCallback):
         self._metric = metric
         self._batch = 1
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
+            _part("{task.description}"),
+            BarColumn(bar_width=10),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
+            _part("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[score]}"),
+            _part("left"),
+            _part("{task.fields[score]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -40,8 +40,13 @@ class ProgressBar(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **values: Any) -> None:
         score = values["metrics"][f"eval_{self._metric}"]
-        self._progress.update(self._task, score=f"validation {self._metric} {score:.3f}")
+        self._progress.update(self._task, score=f"{self._metric} {score:.3f}")
 
     def stop(self) -> None:
         """Leave the terminal as it was; also after an error."""
         self._progress.stop()
+
+
+def _part(text: str) -> TextColumn:
+    """Text that is not broken over lines where the terminal is narrow."""
+    return TextColumn(text, table_column=Column(no_wrap=True))
