@@ -353,3 +353,32 @@ def test_bfloat16_learns_too(tiny_bert: Path, tmp_path: Path) -> None:
     losses = [entry["loss"] for entry in record.metrics["history"] if "loss" in entry]
     assert np.isfinite(losses).all()
     assert _weights(tmp_path / "out")["classifier.weight"].dtype is torch.float32
+
+
+def test_a_teacher_of_other_classes_is_refused_before_anything_is_written(tiny_bert: Path, tmp_path: Path) -> None:
+    folder = training.finetune(_pipeline(tiny_bert), tmp_path / "teacher")
+    given = _pipeline(folder, teacher={"finetune": None}, data={"source": "asset:sms-spam"})
+    with pytest.raises(UserError, match=r"teacher\.model: it has 6 classes"):
+        distill(given, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_teacher_decides_the_order_of_the_classes(tiny_bert: Path, tmp_path: Path) -> None:
+    """A teacher whose logits are in another order than the data's classes, with the same answers, is as good."""
+    folder = training.finetune(_pipeline(tiny_bert), tmp_path / "teacher")
+    straight = distill(_pipeline(folder, teacher={"finetune": None}), tmp_path / "straight").record
+    turned = tmp_path / "turned"
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    names = [model.config.id2label[index] for index in range(6)]
+    with torch.no_grad():
+        model.classifier.weight.copy_(model.classifier.weight.flip(0))
+        model.classifier.bias.copy_(model.classifier.bias.flip(0))
+    model.config.id2label = dict(enumerate(reversed(names)))
+    model.config.label2id = {name: index for index, name in enumerate(reversed(names))}
+    model.save_pretrained(turned)
+    AutoTokenizer.from_pretrained(folder).save_pretrained(turned)
+    other = distill(_pipeline(turned, teacher={"finetune": None}), tmp_path / "other")
+    for split in ("validation", "test"):
+        assert other.record.metrics["teacher"][split] == pytest.approx(straight.metrics["teacher"][split])
+    student = AutoModelForSequenceClassification.from_pretrained(other.student_path)
+    assert [student.config.id2label[index] for index in range(6)] == [*reversed(names)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from transformers import PretrainedConfig, PreTrainedTokenizerBase
+from transformers import PretrainedConfig
 
 from distiller import data, models, tasks
 from distiller.data import Dataset
@@ -15,25 +15,32 @@ from distiller.training.examples import Reader
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run works with, besides its teacher.
+    """What a run works with, besides its models.
 
     Attributes:
         pipeline: What was asked for.
         task: The task by that name.
         dataset: The data, validated and split.
+        classes: The classes in the order of the logits, of teacher and student alike; None for numbers.
         metric: The primary metric.
-        student_reader: How the student reads texts.
-        same_tokenizer: Whether the teacher reads them alike.
+        teacher_reader: How the teacher reads texts.
+        student_reader: How the student does.
         pairs: (student layer, teacher layer, weight) for the intermediate objective; empty if there is none.
     """
 
     pipeline: Pipeline
     task: SequenceTask
     dataset: Dataset
+    classes: list[str] | None
     metric: str
+    teacher_reader: Reader
     student_reader: Reader
-    same_tokenizer: bool
     pairs: list[tuple[int, int, float]]
+
+    @property
+    def same_tokenizer(self) -> bool:
+        """Whether teacher and student read texts alike."""
+        return self.teacher_reader is self.student_reader
 
 
 def make_plan(pipeline: Pipeline) -> Plan:
@@ -43,36 +50,36 @@ def make_plan(pipeline: Pipeline) -> Plan:
         UserError: Naming the field, file or row that does not fit, and the mend.
     """
     task = tasks.build(pipeline.task)
-    teacher_config = models.load_config(pipeline.teacher.model, "teacher.model")
+    teacher, teacher_reader = _read_by(pipeline.teacher.model, "teacher.model", pipeline)
+    student, student_reader = teacher, teacher_reader
+    if pipeline.student.model is not None:
+        student, student_reader = _read_by(pipeline.student.model, "student.model", pipeline)
+    if models.same_tokenizer(teacher_reader.tokenizer, student_reader.tokenizer):
+        student_reader = teacher_reader
     if pipeline.student.layers is not None:
-        models.check_layers(pipeline.student.layers, teacher_config)
-    teacher_tokenizer = models.load_tokenizer(pipeline.teacher.model, "teacher.model")
-    student_source = pipeline.student.model
-    student_tokenizer = models.load_tokenizer(student_source, "student.model") if student_source else teacher_tokenizer
-    same_tokenizer = student_source is None or models.same_tokenizer(teacher_tokenizer, student_tokenizer)
-    student_config = models.load_config(student_source, "student.model") if student_source else teacher_config
-    for config, tokenizer in ((teacher_config, teacher_tokenizer), (student_config, student_tokenizer)):
-        _check_length(pipeline, config, tokenizer)
-    pairs = _pairs(pipeline, student_config, teacher_config)
+        models.check_layers(pipeline.student.layers, teacher)
+    pairs = _pairs(pipeline, student, teacher)
     dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
-    outputs = len(dataset.classes) if dataset.classes is not None else 1
-    check_compatible(pipeline.objective, outputs=outputs, same_tokenizer=same_tokenizer)
-    return Plan(
-        pipeline=pipeline,
-        task=task,
-        dataset=dataset,
-        metric=task.primary_metric(pipeline.metric, dataset.metric),
-        student_reader=Reader(student_tokenizer, pipeline.data.max_length),
-        same_tokenizer=same_tokenizer,
-        pairs=pairs,
+    classes = dataset.classes
+    if pipeline.teacher.finetune is None:
+        classes = models.classes_in_order_of(teacher, classes, "teacher.model")
+    check_compatible(
+        pipeline.objective,
+        outputs=1 if classes is None else len(classes),
+        same_tokenizer=student_reader is teacher_reader,
     )
+    metric = task.primary_metric(pipeline.metric, dataset.metric)
+    return Plan(pipeline, task, dataset, classes, metric, teacher_reader, student_reader, pairs)
 
 
-def _check_length(pipeline: Pipeline, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+def _read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConfig, Reader]:
+    """The config of a model, and how it reads texts."""
+    config, tokenizer = models.load_config(model, place), models.load_tokenizer(model, place)
     longest = models.longest_text(config, tokenizer)
     if pipeline.data.max_length > longest:
-        mend = f"{pipeline.data.max_length} is more than the {longest} tokens that {config.model_type} reads; lower it"
+        mend = f"{pipeline.data.max_length} is more than the {longest} tokens that {model} reads; lower it"
         raise UserError("data.max_length", mend)
+    return config, Reader(tokenizer, pipeline.data.max_length)
 
 
 def _pairs(pipeline: Pipeline, student: PretrainedConfig, teacher: PretrainedConfig) -> list[tuple[int, int, float]]:

@@ -57,7 +57,7 @@ def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunRes
     record.data = plan.dataset.describe()
     pipeline.to_yaml(out / PIPELINE)
     with _recorded(record, out):
-        teacher = prepare(pipeline, plan.dataset, plan.task, plan.metric)
+        teacher = prepare(plan)
         record.teacher = {"model": pipeline.teacher.model, **models.describe(teacher.model)}
         student, course = _learn(plan, teacher, out)
         record.student = models.describe(student)
@@ -73,7 +73,7 @@ def finetune(pipeline: Pipeline, out: str | Path) -> Path:
     """
     plan = make_plan(pipeline)
     folder = Path(out) / "teacher"
-    prepare(pipeline, plan.dataset, plan.task, plan.metric).save(folder)
+    models.save(prepare(plan).model, plan.teacher_reader.tokenizer, folder)
     return folder
 
 
@@ -128,7 +128,7 @@ def _recorded(record: RunRecord, out: Path) -> Iterator[None]:
 def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Course]:
     """Build the student, train it, save it; the one given back is what was saved."""
     pipeline, dataset, task = plan.pipeline, plan.dataset, plan.task
-    head = task.head(teacher.classes)
+    head = task.head(plan.classes)
     student = models.build_student(pipeline.student, teacher.model, pipeline.teacher.model, head, pipeline.seed)
     objective = Objective(
         pipeline.objective,
@@ -138,10 +138,10 @@ def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Co
         task.label_loss,
         pipeline.seed,
     )
-    validation = encode(dataset.validation, teacher.classes, task, plan.student_reader)
+    validation = encode(dataset.validation, plan.classes, task, plan.student_reader)
     course = fit(
         Distillation(student, objective, teacher.model),
-        _training_set(plan, teacher),
+        _training_set(plan),
         Validation(validation, plan.student_reader.tokenizer, task, plan.metric),
         pipeline.training,
         seed=pipeline.seed,
@@ -153,19 +153,19 @@ def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Co
     return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed), course
 
 
-def _training_set(plan: Plan, teacher: Teacher) -> TrainingSet:
+def _training_set(plan: Plan) -> TrainingSet:
     """All texts that the student learns from: the labelled ones, then those that only the teacher labels."""
     splits = [plan.dataset.train, *([plan.dataset.unlabelled] if plan.dataset.unlabelled else [])]
-    student = _joined([encode(split, teacher.classes, plan.task, plan.student_reader) for split in splits])
+    student = _joined([encode(split, plan.classes, plan.task, plan.student_reader) for split in splits])
     if plan.same_tokenizer:
         return TrainingSet(student, plan.student_reader.tokenizer, plan.task.target_dtype)
-    read_by_teacher = _joined([encode(split, teacher.classes, plan.task, teacher.reader) for split in splits])
+    read_by_teacher = _joined([encode(split, plan.classes, plan.task, plan.teacher_reader) for split in splits])
     return TrainingSet(
         student,
         plan.student_reader.tokenizer,
         plan.task.target_dtype,
         read_by_teacher.encodings,
-        teacher.reader.tokenizer,
+        plan.teacher_reader.tokenizer,
     )
 
 
@@ -180,11 +180,11 @@ def _measure(
     plan: Plan, teacher: Teacher, student: PreTrainedModel, course: Course, record: RunRecord, out: Path
 ) -> None:
     """Fill the record: both models on validation and test, the one time that test is looked at; then their speed."""
-    readers = {"teacher": teacher.reader, "student": plan.student_reader}
+    readers = {"teacher": plan.teacher_reader, "student": plan.student_reader}
     loaded = {"teacher": teacher.model, "student": student}
     splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
     read = {
-        name: {split: encode(examples, teacher.classes, plan.task, reader) for split, examples in splits.items()}
+        name: {split: encode(examples, plan.classes, plan.task, reader) for split, examples in splits.items()}
         for name, reader in readers.items()
     }
     scores = {
@@ -195,7 +195,7 @@ def _measure(
     record.metrics = {"primary": plan.metric, "split": "test", "score": score, **scores, "history": course.history}
     record.retention = score / teacher_score if teacher_score > 0 else None
     record.student["size_mb"] = round(models.size_on_disk(out / STUDENT) / 1e6, 2)
-    record.teacher["size_mb"] = round(_saved_size(teacher) / 1e6, 2)
+    record.teacher["size_mb"] = round(_saved_size(plan, teacher) / 1e6, 2)
     record.cost = {
         "finetune_seconds": teacher.finetune_seconds,
         "store_seconds": 0.0,
@@ -212,8 +212,8 @@ def _scores(plan: Plan, model: PreTrainedModel, reader: Reader, split: Encoded) 
     return plan.task.scores(predict(model, split, reader.tokenizer, "the model"))
 
 
-def _saved_size(teacher: Teacher) -> int:
+def _saved_size(plan: Plan, teacher: Teacher) -> int:
     """Bytes of the teacher saved as the student is, in float32, whatever else lies in the folder that it came from."""
     with tempfile.TemporaryDirectory() as folder:
-        teacher.save(Path(folder) / "teacher")
+        models.save(teacher.model, plan.teacher_reader.tokenizer, Path(folder) / "teacher")
         return models.size_on_disk(Path(folder) / "teacher")
