@@ -150,3 +150,15 @@ def test_a_stopped_run_exits_with_130_and_goes_on_with_resume(tiny_bert: Path, t
     done = _run("distill", pipeline, "--out", tmp_path / "out", "--resume")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "finished"
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
+    out = str(pipeline / "below" / "a" / "file")
+    monkeypatch.setattr(sys, "argv", ["distiller", "distill", str(pipeline), "--out", out])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "make room there, or name another --out" in capsys.readouterr().err

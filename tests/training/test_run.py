@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -382,3 +383,16 @@ def test_the_teacher_decides_the_order_of_the_classes(tiny_bert: Path, tmp_path:
         assert other.record.metrics["teacher"][split] == pytest.approx(straight.metrics["teacher"][split])
     student = AutoModelForSequenceClassification.from_pretrained(other.student_path)
     assert [student.config.id2label[index] for index in range(6)] == [*reversed(names)]
+
+
+def test_a_run_killed_after_its_last_step_only_measures(tiny_bert: Path, tmp_path: Path) -> None:
+    pipeline = _pipeline(tiny_bert)
+    whole = distill(pipeline, tmp_path / "out").record
+    before = _weights(tmp_path / "out")
+    (tmp_path / "out" / "run.json").unlink()
+    shutil.rmtree(tmp_path / "out" / "student")
+    again = distill(pipeline, tmp_path / "out", resume=True).record
+    assert _same(_weights(tmp_path / "out"), before)
+    assert again.metrics["student"] == whole.metrics["student"]
+    assert again.metrics["history"] == whole.metrics["history"]
+    assert again.cost["train_seconds"] == whole.cost["train_seconds"]

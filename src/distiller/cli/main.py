@@ -1,5 +1,6 @@
 """`distiller`: the commands, and what becomes of errors."""
 
+import errno
 import signal
 import sys
 from typing import Annotated, Any, NoReturn
@@ -15,6 +16,8 @@ from distiller.errors import UserError
 from distiller.version import __version__
 
 STOPPED = 130
+WRONG_INPUT = 2
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR}
 
 app = typer.Typer(
     help="Give it a fine-tuned transformer, data and a budget: get a small student back, and the evidence for why.",
@@ -48,7 +51,14 @@ def main() -> NoReturn:
         app()
     except UserError as error:
         typer.echo(str(error), err=True)
-        sys.exit(2)
+        sys.exit(WRONG_INPUT)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        typer.echo(
+            f"{error.filename or 'the disk'}: {error.strerror}; make room there, or name another --out", err=True
+        )
+        sys.exit(WRONG_INPUT)
     except SystemExit as end:
         if end.code == STOPPED:
             typer.echo(
