@@ -13,7 +13,7 @@ import pandas as pd
 from distiller import Pipeline, distill, runs
 
 DEMO = Path(__file__).resolve().parent.parent / "src" / "distiller" / "cli" / "demo.yaml"
-LABELS_ALONE = ["objective.prediction=null", "objective.hard_label.weight=1.0"]
+LABELS_ALONE = ["objective={prediction: null, hard_label: {weight: 1.0}}"]
 ALL_LABELS = [
     "data.limit=null",
     "data.unlabelled=null",

@@ -116,6 +116,12 @@ class LossConformance:
         with pytest.raises(ValueError, match="differ in shape"):
             self.loss()(student[..., :1], teacher)
 
+    def test_a_mask_of_another_batch_is_not_broadcast(self) -> None:
+        student, teacher = tensors(0, *self.shape())
+        mask = torch.ones(self.shape()[:-1])[:1]
+        with pytest.raises(ValueError, match="does not fit rows"):
+            self.loss()(student, teacher, mask)
+
     def test_the_config_survives_a_round_trip_and_is_closed(self) -> None:
         config = self.adapter().validate_python(self.options)
         assert self.adapter().validate_python(config.model_dump()) == config

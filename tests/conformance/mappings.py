@@ -55,3 +55,7 @@ class EachLayerConformance(MappingConformance):
     def test_a_student_deeper_than_its_teacher_is_refused(self) -> None:
         with pytest.raises(UserError, match="mapping: the student has 5 layers, its teacher 4"):
             layer_pairs(student_layers=5, teacher_layers=4, **self.options)
+
+    def test_a_student_without_layers_is_refused(self) -> None:
+        with pytest.raises(UserError, match="mapping: the student has 0 layers, its teacher 4"):
+            layer_pairs(student_layers=0, teacher_layers=4, **self.options)

@@ -1,8 +1,9 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from distiller import UserError
@@ -86,6 +87,53 @@ def test_projections_follow_the_seed_and_leave_the_global_random_state_alone() -
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_projections_are_drawn_as_torch_draws_them() -> None:
+    ours = _objective(_config(intermediate={"type": "mse"}), 6, 9, seed=3).projections[0]
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        theirs = nn.Linear(6, 9)
+    assert torch.allclose(ours.weight, theirs.weight)
+    assert torch.allclose(ours.bias, theirs.bias)
+
+
+@pytest.mark.parametrize("name", ["mse", "cos", "pkd", "ce"])
+@pytest.mark.parametrize("rubbish", [1e6, float("nan"), float("inf")])
+def test_padding_reaches_no_projection(name: str, rubbish: float) -> None:
+    def learn(student: Features) -> tuple[Tensor, list[Tensor]]:
+        objective = _objective(_config(prediction=None, intermediate={"type": name}), student_width=6, teacher_width=9)
+        value = objective(student, _features(1, 2, 9), TARGETS)[f"intermediate.{name}"]
+        return value, [*torch.autograd.grad(value, [*objective.parameters()])]
+
+    clean = _features(0, 1, 6)
+    assert clean.hidden_states is not None
+    valid = clean.mask.bool().unsqueeze(-1)
+    spoilt = replace(clean, hidden_states=tuple(torch.where(valid, layer, rubbish) for layer in clean.hidden_states))
+    (value, slopes), (same, same_slopes) = learn(clean), learn(spoilt)
+    assert torch.equal(same, value)
+    assert all(torch.equal(*both) for both in zip(same_slopes, slopes, strict=True))
+    assert all(slope.abs().sum() > 0 for slope in slopes)
+
+
+def test_projections_take_half_precision() -> None:
+    objective = _objective(_config(prediction=None, intermediate={"type": "mse"}), student_width=6, teacher_width=9)
+    half, rounded = (
+        [
+            replace(side, hidden_states=tuple(layer.bfloat16().to(dtype) for layer in side.hidden_states or ()))
+            for side in (_features(0, 1, 6), _features(1, 2, 9))
+        ]
+        for dtype in (torch.bfloat16, torch.float32)
+    )
+    value = objective(*half, TARGETS)["intermediate.mse"]
+    assert value.dtype is torch.float32
+    assert torch.allclose(value, objective(*rounded, TARGETS)["intermediate.mse"])
+
+
+@pytest.mark.parametrize("content", [{}, {"prediction": None, "intermediate": {"type": "pkd"}}])
+def test_a_teacher_that_is_needed_and_missing_is_no_loss_of_zero(content: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="got nothing of the teacher"):
+        _objective(_config(**content))(_features(0, 1, 6), None, TARGETS)
 
 
 @pytest.mark.parametrize(

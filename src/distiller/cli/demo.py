@@ -24,7 +24,7 @@ def demo(
     from distiller.pipeline import Pipeline
 
     text = files("distiller.cli").joinpath("demo.yaml").read_text(encoding="utf-8")
-    labels_alone = ["objective.prediction=null", "objective.hard_label.weight=1.0", "data.unlabelled=null"]
+    labels_alone = ["objective={prediction: null, hard_label: {weight: 1.0}}", "data.unlabelled=null"]
     changes = {
         "distilled": [],
         "labels alone": labels_alone,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from distiller.mapping.pairs import LayerPair, Mapping, check_not_deeper, each_student_layer
+from distiller.mapping.pairs import LayerPair, Mapping, check_depths, each_student_layer
 
 
 class Last(Mapping):
@@ -14,5 +14,5 @@ class Last(Mapping):
     type: Literal["last"] = "last"
 
     def between(self, student_layers: int, teacher_layers: int) -> list[LayerPair]:
-        check_not_deeper(student_layers, teacher_layers)
+        check_depths(student_layers, teacher_layers)
         return each_student_layer([teacher_layers - student_layers + i for i in range(student_layers + 1)])

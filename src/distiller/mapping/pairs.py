@@ -31,12 +31,12 @@ def each_student_layer(teacher: Sequence[int]) -> list[LayerPair]:
     return [(student, layer, 1.0) for student, layer in enumerate(teacher)]
 
 
-def check_not_deeper(student_layers: int, teacher_layers: int) -> None:
-    """Refuse a student with more layers than its teacher, which these mappings have no layers for.
+def check_depths(student_layers: int, teacher_layers: int) -> None:
+    """Refuse a student without layers, or with more than its teacher: there is no teacher layer for each of its own.
 
     Raises:
         UserError: Naming both depths.
     """
-    if student_layers > teacher_layers:
-        mend = f"the student has {student_layers} layers, its teacher {teacher_layers}; use type: explicit"
-        raise UserError("mapping", mend)
+    if not 1 <= student_layers <= teacher_layers:
+        depths = f"the student has {student_layers} layers, its teacher {teacher_layers}"
+        raise UserError("mapping", f"{depths}; give the student 1 to {teacher_layers}, or use type: explicit")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from distiller.mapping.pairs import LayerPair, Mapping, check_not_deeper, each_student_layer
+from distiller.mapping.pairs import LayerPair, Mapping, check_depths, each_student_layer
 
 
 class Skip(Mapping):
@@ -14,5 +14,5 @@ class Skip(Mapping):
     type: Literal["skip"] = "skip"
 
     def between(self, student_layers: int, teacher_layers: int) -> list[LayerPair]:
-        check_not_deeper(student_layers, teacher_layers)
+        check_depths(student_layers, teacher_layers)
         return each_student_layer([i * teacher_layers // student_layers for i in range(student_layers + 1)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +75,12 @@ class Objective(nn.Module):
             student: Of the student.
             teacher: Of the teacher for the same texts; None if no term needs it.
             targets: [batch], the task's missing target where nobody has labelled the text.
+
+        Raises:
+            ValueError: If a term needs the teacher, or hidden states, and they are not there.
         """
+        if self.needs_teacher and teacher is None:
+            raise ValueError("the objective compares the student with its teacher, and got nothing of the teacher")
         terms: dict[str, Tensor] = {}
         if self._prediction is not None and self.prediction_loss is not None and teacher is not None:
             mask = student.mask if student.logits.dim() == 3 else None
@@ -95,13 +101,26 @@ class Objective(nn.Module):
         for index, (student_layer, teacher_layer, weight) in enumerate(self._pairs):
             states = student.hidden_states[student_layer]
             if len(self.projections) > 0:
-                states = self.projections[index](states)
+                states = _projected(states, student.mask, cast("nn.Linear", self.projections[index]))
             loss = self.hidden_loss(states, teacher.hidden_states[teacher_layer], student.mask)
             value = value + weight / total * loss
         return value
 
 
+def _projected(states: Tensor, mask: Tensor, projection: nn.Linear) -> Tensor:
+    # Padding is set to zero before it meets the weights: their gradient would be 0 times what lies there, NaN for NaN.
+    states = states.masked_fill(mask.unsqueeze(-1) == 0, 0.0)
+    return cast("Tensor", projection(states.to(projection.weight.dtype)))
+
+
 def _projections(count: int, student_width: int, teacher_width: int, seed: int) -> nn.ModuleList:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return nn.ModuleList(nn.Linear(student_width, teacher_width) for _ in range(count))
+    generator = torch.Generator().manual_seed(seed)
+    return nn.ModuleList(_projection(student_width, teacher_width, generator) for _ in range(count))
+
+
+def _projection(student_width: int, teacher_width: int, generator: torch.Generator) -> nn.Linear:
+    projection = cast("nn.Linear", nn.utils.skip_init(nn.Linear, student_width, teacher_width))
+    bound = student_width**-0.5  # as nn.Linear draws its own, which takes no generator
+    for parameter in (projection.weight, projection.bias):
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    return projection

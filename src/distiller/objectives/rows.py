@@ -16,12 +16,14 @@ def counted(student: Tensor, teacher: Tensor, mask: Tensor | None) -> tuple[Tens
         Student, teacher, and the mask [...] as numbers of their type.
 
     Raises:
-        ValueError: If the shapes differ.
+        ValueError: If the shapes differ, or the mask is not one number a row.
     """
     if student.shape != teacher.shape:
         raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} differ in shape")
-    dtype = torch.promote_types(student.dtype, torch.float32)
     counts = torch.ones(student.shape[:-1], device=student.device, dtype=torch.bool) if mask is None else mask.bool()
+    if counts.shape != student.shape[:-1]:
+        raise ValueError(f"a mask {tuple(counts.shape)} does not fit rows {tuple(student.shape[:-1])}")
+    dtype = torch.promote_types(student.dtype, torch.float32)
     zero = torch.zeros((), dtype=dtype, device=student.device)
     rows = counts.unsqueeze(-1)
     # Set to zero, not multiplied by it: what lies in padding may be infinite.

@@ -10,7 +10,7 @@ from distiller.objectives.rows import counted, mean_over
 
 
 class HiddenCE(HiddenLossConfig):
-    """-Σ p_T log p_S with p the softmax over the width, mean over valid positions (He et al. 2021, section 3.3)."""
+    """-Σ p_T log p_S with p the softmax over the width, mean over valid positions (He et al. 2021)."""
 
     level: ClassVar[Level] = "token"
 

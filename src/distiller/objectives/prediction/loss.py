@@ -22,7 +22,7 @@ class PredictionLoss(nn.Module):
             mask: [batch] or [batch, length], nonzero where a row counts; None if all do.
 
         Raises:
-            ValueError: If the shapes differ.
+            ValueError: If the shapes differ, or the mask does not fit them.
         """
 
 
