@@ -1,8 +1,8 @@
 """Where distillation pays, measured on TREC questions: `make bench`.
 
 The demo's student in three situations, each distilled (by `kl` on predictions alone) and on the labels alone, over
-several seeds. The split and the weights that are drawn follow the seed. Finished runs are reused, so that the script can
-be stopped and started again.
+several seeds. The split and the weights that are drawn follow the seed. Finished runs are reused, so that the script
+can be stopped and started again.
 """
 
 import argparse
