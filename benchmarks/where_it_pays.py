@@ -15,7 +15,6 @@ from distiller import Pipeline, distill, runs
 
 DEMO = Path(__file__).resolve().parent.parent / "src" / "distiller" / "cli" / "demo.yaml"
 LABELS_ALONE = ["objective={prediction: null, hard_label: {weight: 1.0}}"]
-PREDICTIONS_ALONE = ["objective.intermediate=null"]
 ALL_LABELS = [
     "data.limit=null",
     "data.unlabelled=null",
@@ -26,15 +25,15 @@ SITUATIONS: dict[str, dict[str, list[str]]] = {
     "500 labels, the other questions unlabelled": {
         "labels alone": [*LABELS_ALONE, "data.unlabelled=null"],
         "labels alone, as many steps": [*LABELS_ALONE, "data.unlabelled=null", "training.epochs=51"],
-        "distilled": PREDICTIONS_ALONE,
+        "distilled": [],
     },
     "500 labels, no other questions": {
-        "distilled": [*PREDICTIONS_ALONE, "data.unlabelled=null"],
-        "distilled, as many steps": [*PREDICTIONS_ALONE, "data.unlabelled=null", "training.epochs=51"],
+        "distilled": ["data.unlabelled=null"],
+        "distilled, as many steps": ["data.unlabelled=null", "training.epochs=51"],
     },
     "all labels": {
         "labels alone": [*ALL_LABELS, *LABELS_ALONE],
-        "distilled": [*ALL_LABELS, *PREDICTIONS_ALONE],
+        "distilled": ALL_LABELS,
     },
 }
 
