@@ -33,7 +33,7 @@ class Validation:
 
 
 class DistillationTrainer(Trainer):
-    """A Trainer with named loss terms, its own order of texts, checks for NaN, and checkpoints without pickles."""
+    """A Trainer with named loss terms, its own order of texts, checks for NaN, and weights in safetensors alone."""
 
     def __init__(self, *args: Any, validation: Validation, section: str, seed: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
