@@ -1,3 +1,4 @@
+import io
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,12 @@ def _written(entries: list[Entry], path: Path) -> _Page:
     return _Page(path.read_text(encoding="utf-8"))
 
 
+def _shown(entries: list[Entry]) -> str:
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(report.comparison(entries))
+    return console.export_text()
+
+
 def test_the_table_has_the_figures_of_the_records(tmp_path: Path) -> None:
     page = _written([Entry("distilled", _record(0.9)), Entry("labels alone", _record(0.8))], tmp_path / "report.html")
     assert page.open == []
@@ -93,18 +100,30 @@ def test_the_table_has_the_figures_of_the_records(tmp_path: Path) -> None:
     assert table["retention"] == ["", "93.8%", "83.3%"]
     assert table["layers"] == ["6", "3", "3"]
     assert table["parameters"] == ["22,715,526", "17,392,134", "17,392,134"]
+    assert table["parameters, share of the teacher's"] == ["", "76.6%", "76.6%"]
+    assert table["size on disk, MB"] == ["91.6", "70.3", "70.3"]
     assert table["CPU ms per sentence, median"] == ["10.00", "4.00", "4.00"]
+    assert table["CPU ms per sentence, p95"] == ["12.00", "6.00", "6.00"]
+    assert table["CPU sentences per second, batches of 32"] == ["400", "900", "900"]
     assert table["times as fast as the teacher"] == ["", "2.50", "2.50"]
     assert table["training, seconds"] == ["42", "123", "123"]
+    assert table["training, examples per second"] == ["", "212", "212"]
+    assert len(table) == 13
     assert "keeps 93.8% of the teacher's accuracy with 3 of 6 layers, 2.5 times as fast." in page.text
-    assert "Points of accuracy that it gains: +10.0 over 'labels alone'." in page.text
+    assert "In points of accuracy: +10.0 against 'labels alone'." in page.text
+
+
+def test_each_student_is_compared_with_the_teacher_of_its_own_run(tmp_path: Path) -> None:
+    busy = {"teacher": {"median_ms": 30.0}, "student": {"median_ms": 10.0}}
+    page = _written([Entry("distilled", _record()), Entry("busy", _record(latency=busy))], tmp_path / "report.html")
+    table = {row[0]: row[1:] for row in page.rows[1:]}
+    assert table["CPU ms per sentence, median"] == ["10.00", "4.00", "10.00"]
+    assert table["times as fast as the teacher"] == ["", "2.50", "3.00"]
 
 
 def test_the_terminal_shows_the_same(tmp_path: Path) -> None:
     entries = [Entry("student", _record())]
-    console = Console(width=160, record=True, file=(tmp_path / "terminal").open("w"))
-    console.print(report.comparison(entries))
-    shown = console.export_text()
+    shown = _shown(entries)
     for row in _written(entries, tmp_path / "report.html").rows[1:]:
         assert all(cell in shown for cell in row)
 
@@ -146,7 +165,10 @@ def test_texts_in_two_splits_are_a_warning(tmp_path: Path) -> None:
             {"status": "failed", "metrics": {"error": "objective.prediction.kl: not finite"}},
             "objective.prediction.kl: not",
         ),
-        ({"status": "stopped", "metrics": {}, "data": {}, "latency": {}, "cost": {}}, "The run has stopped"),
+        (
+            {"status": "stopped", "metrics": {}, "data": {}, "latency": {}, "cost": {}},
+            "The run 'student' ended as stopped",
+        ),
         ({"latency": {}}, "with 3 of 6 layers."),
     ],
 )
@@ -154,6 +176,40 @@ def test_records_with_parts_missing_still_make_a_page(tmp_path: Path, changes: d
     page = _written([Entry("student", _record(**changes))], tmp_path / "report.html")
     assert page.open == []
     assert shown in page.text
+
+
+FAILED = {"status": "failed", "metrics": {"error": "disk full"}, "student": {}, "latency": {}, "cost": {}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "columns"),
+    [
+        ([{}, FAILED], ["", "teacher", "student 0"]),
+        ([FAILED, {}], ["", "teacher", "student 1"]),
+        ([FAILED], None),
+    ],
+)
+def test_a_failed_run_has_its_error_and_no_column(
+    tmp_path: Path, changes: list[dict[str, Any]], columns: list[str] | None
+) -> None:
+    entries = [Entry(f"student {number}", _record(**change)) for number, change in enumerate(changes)]
+    page = _written(entries, tmp_path / "report.html")
+    assert page.open == []
+    assert (page.rows[0] if page.rows else None) == columns
+    assert ("teacher" in _shown(entries)) == (columns is not None)
+    for text in (page.text, _shown(entries)):
+        assert f"The run 'student {changes.index(FAILED)}' ended as failed: disk full" in text
+        assert ("keeps 93.8%" in text) == (changes[0] == {})
+
+
+def test_a_page_that_cannot_be_written_leaves_the_earlier_one(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("earlier")
+    half_a_character = "\ud800"
+    with pytest.raises(UnicodeEncodeError):
+        report.write([Entry("student", _record(data={"source": half_a_character}))], path)
+    assert path.read_text() == "earlier"
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_run_without_history_has_no_pictures(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def _figure(x: str, y: str) -> tuple[Figure, Axes]:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
     for part in (axes.xaxis.label, axes.yaxis.label):
         part.set_color(GREY)
     axes.tick_params(colors=GREY)

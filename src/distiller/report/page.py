@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from distiller.files import write_text
 from distiller.report import curves
-from distiller.report.rows import Entry, columns, rows, verdict
+from distiller.report.rows import Entry, columns, finished, rows, verdict
 
 
 def write(entries: Sequence[Entry], path: Path) -> None:
@@ -22,15 +22,14 @@ def write(entries: Sequence[Entry], path: Path) -> None:
     environment = Environment(
         loader=PackageLoader("distiller.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    finished = [entry for entry in entries if entry.record.status == "finished"]
     first = entries[0].record
     write_text(
         path,
         environment.get_template("page.html.jinja").render(
             verdict=verdict(entries),
-            columns=columns(finished) if finished else [],
-            rows=rows(finished) if finished else [],
-            pictures=_pictures(finished),
+            columns=columns(entries),
+            rows=rows(entries),
+            pictures=_pictures(finished(entries)),
             record=first,
             warnings=_warnings(first.data.get("overlap", {})),
             pipeline=yaml.safe_dump(first.pipeline, sort_keys=False, allow_unicode=True),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from distiller.runs import RunRecord
 
@@ -23,83 +23,93 @@ class Row:
     cells: list[str]
 
 
+def finished(entries: Sequence[Entry]) -> list[Entry]:
+    """Those that ended well: only they have figures."""
+    return [entry for entry in entries if entry.record.status == "finished"]
+
+
 def columns(entries: Sequence[Entry]) -> list[str]:
-    """The titles of the columns: the teacher, then each student."""
-    return ["teacher", *(entry.title for entry in entries)]
+    """The titles of the columns: the teacher, then each finished student."""
+    return ["teacher", *(entry.title for entry in finished(entries))]
 
 
 def rows(entries: Sequence[Entry]) -> list[Row]:
-    """The figures of finished runs: scores, sizes, speed and cost. The teacher's are those of the first run."""
-    records = [entry.record for entry in entries]
-    first = records[0]
-    sides = [(first, "teacher"), *((record, "student") for record in records)]
-    primary, split = first.metrics["primary"], first.metrics["split"]
-    others = [name for name in first.metrics["teacher"][split] if name != primary]
+    """The figures of finished runs: scores, sizes, speed and cost. The teacher's are those of the first; [] if none."""
+    records = [entry.record for entry in finished(entries)]
+    if not records:
+        return []
+    figures = [_figures(records[0], "teacher"), *(_figures(record, "student") for record in records)]
+    return [Row(name, [column.get(name, "") for column in figures]) for name in figures[1]]
 
-    def row(name: str, form: str, *path: str) -> Row:
-        return Row(name, [_form(_at(_section(record, side, path[0]), *path[1:]), form) for record, side in sides])
 
-    def of_students(name: str, form: str, *path: str) -> Row:
-        return Row(name, ["", *(_form(_at(record.model_dump(), *path), form) for record in records)])
+def _figures(record: RunRecord, side: Literal["teacher", "student"]) -> dict[str, str]:
+    """One column."""
+    model, latency, cost = getattr(record, side), record.latency.get(side, {}), record.cost
+    primary, split = record.metrics["primary"], record.metrics["split"]
+    scores = record.metrics[side][split]
+    seconds = {"teacher": "finetune_seconds", "student": "train_seconds"}[side]
 
-    trained = of_students("", "{:.0f}", "cost", "train_seconds")
-    return [
-        row(f"{primary} ({split})", "{:.4f}", "metrics", split, primary),
-        *(row(f"{name} ({split})", "{:.4f}", "metrics", split, name) for name in others),
-        of_students("retention", "{:.1%}", "retention"),
-        row("layers", "{}", "model", "layers"),
-        row("parameters", "{:,}", "model", "parameters"),
-        row("size on disk, MB", "{:.1f}", "model", "size_mb"),
-        row("CPU ms per sentence, median", "{:.2f}", "latency", "median_ms"),
-        row("CPU ms per sentence, p95", "{:.2f}", "latency", "p95_ms"),
-        row("CPU sentences per second, batches of 32", "{:.0f}", "latency", "sentences_per_second"),
-        Row("times as fast as the teacher", ["", *(_form(speed_up(record), "{:.2f}") for record in records)]),
-        Row("training, seconds", [_form(first.cost.get("finetune_seconds"), "{:.0f}"), *trained.cells[1:]]),
-        of_students("training, examples per second", "{:.0f}", "cost", "examples_per_second"),
-    ]
+    def of_student(figure: Any, form: str) -> str:
+        return _form(figure, form) if side == "student" else ""
+
+    return {
+        **{
+            f"{name} ({split})": _form(scores[name], "{:.4f}")
+            for name in sorted(scores, key=lambda name: name != primary)
+        },
+        "retention": of_student(record.retention, "{:.1%}"),
+        "layers": _form(model.get("layers"), "{}"),
+        "parameters": _form(model.get("parameters"), "{:,}"),
+        "parameters, share of the teacher's": of_student(_share(record), "{:.1%}"),
+        "size on disk, MB": _form(model.get("size_mb"), "{:.1f}"),
+        "CPU ms per sentence, median": _form(latency.get("median_ms"), "{:.2f}"),
+        "CPU ms per sentence, p95": _form(latency.get("p95_ms"), "{:.2f}"),
+        "CPU sentences per second, batches of 32": _form(latency.get("sentences_per_second"), "{:.0f}"),
+        "times as fast as the teacher": of_student(speed_up(record), "{:.2f}"),
+        "training, seconds": _form(cost.get(seconds), "{:.0f}"),
+        "training, examples per second": of_student(cost.get("examples_per_second"), "{:.0f}"),
+    }
 
 
 def speed_up(record: RunRecord) -> float | None:
     """How many sentences the student reads while the teacher reads one, by medians measured side by side."""
-    student, teacher = (_at(record.latency, name, "median_ms") for name in ("student", "teacher"))
+    student, teacher = (record.latency.get(side, {}).get("median_ms") for side in ("student", "teacher"))
     return teacher / student if teacher and student else None
 
 
 def verdict(entries: Sequence[Entry]) -> str:
-    """The result in one sentence or two."""
-    first = entries[0].record
-    if first.status != "finished":
-        return f"The run has {first.status}: {first.metrics.get('error', 'no error was recorded')}"
+    """The result of the first run in one sentence or two, then what became of the runs that did not finish."""
+    first, *others = entries
+    sentences = [_result(first, finished(others))] if finished([first]) else []
+    return " ".join([*sentences, *(_unfinished(entry) for entry in entries if not finished([entry]))])
+
+
+def _result(entry: Entry, others: Sequence[Entry]) -> str:
+    first = entry.record
     primary = first.metrics["primary"]
-    kept = (
-        f"{first.retention:.1%} of the teacher's {primary}"
-        if first.retention is not None
-        else f"no {primary} to speak of"
-    )
+    retention = first.retention
+    kept = f"no {primary} to speak of" if retention is None else f"{retention:.1%} of the teacher's {primary}"
     layers = f"{first.student['layers']} of {first.teacher['layers']} layers"
     faster = speed_up(first)
     sentence = f"The student keeps {kept} with {layers}" + (f", {faster:.1f} times as fast." if faster else ".")
-    if len(entries) == 1:
+    if not others:
         return sentence
-    compared = [f"{_points(entries[0], other):+.1f} over {other.title!r}" for other in entries[1:]]
-    return f"{sentence} Points of {primary} that it gains: {'; '.join(compared)}."
+    compared = [f"{_points(entry, other):+.1f} against {other.title!r}" for other in others]
+    return f"{sentence} In points of {primary}: {'; '.join(compared)}."
+
+
+def _unfinished(entry: Entry) -> str:
+    error = entry.record.metrics.get("error", "no error was recorded")
+    return f"The run {entry.title!r} ended as {entry.record.status}: {error}"
 
 
 def _points(first: Entry, other: Entry) -> float:
     return 100 * float(first.record.metrics["score"] - other.record.metrics["score"])
 
 
-def _section(record: RunRecord, side: str, name: str) -> dict[str, Any]:
-    if name == "model":
-        return record.teacher if side == "teacher" else record.student
-    part: dict[str, Any] = getattr(record, name)
-    return dict(part.get(side, {}))
-
-
-def _at(content: Any, *path: str) -> Any:
-    for key in path:
-        content = content.get(key) if isinstance(content, dict) else None
-    return content
+def _share(record: RunRecord) -> float | None:
+    student, teacher = record.student.get("parameters"), record.teacher.get("parameters")
+    return student / teacher if student and teacher else None
 
 
 def _form(value: Any, form: str) -> str:
