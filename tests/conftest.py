@@ -13,7 +13,11 @@ from hypothesis import HealthCheck, settings
 
 # Conformance suites are inherited, which hypothesis takes for an accident; examples are the same in every run.
 settings.register_profile(
-    "distiller", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.differing_executors]
+    "distiller",
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.differing_executors],
 )
 settings.load_profile("distiller")
 

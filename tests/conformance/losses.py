@@ -1,4 +1,8 @@
-"""What every loss has to hold: on predictions ([batch, classes]) and on hidden states ([batch, length, width])."""
+"""What every loss has to hold: on predictions ([batch, classes]) and between layers ([batch, length, width]).
+
+A loss inherits `PredictionLossConformance` or `HiddenLossConformance`; one that is not least where student and teacher
+agree, `HiddenLossBasics`; one that takes any width, `AnyWidth` before it; one with weights of its own, `Learned`.
+"""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -12,7 +16,7 @@ from torch import Tensor
 
 from distiller import UserError
 from distiller.objectives import hidden_loss, prediction_loss
-from distiller.objectives.intermediate import Intermediate
+from distiller.objectives.intermediate import Intermediate, LearnedHiddenLoss
 from distiller.objectives.prediction import Prediction
 
 SEEDS = st.integers(0, 2**31)
@@ -40,10 +44,9 @@ def gradient(loss: Callable[..., Tensor], student: Tensor, teacher: Tensor, mask
 
 
 class LossConformance:
-    """Inherit through one of the two below. `least` is the loss where student and teacher agree, None if it varies."""
+    """Inherit through one of those below."""
 
     options: ClassVar[dict[str, Any]]
-    least: ClassVar[float | None] = 0.0
 
     def loss(self) -> Callable[..., Tensor]:
         raise NotImplementedError
@@ -54,22 +57,22 @@ class LossConformance:
     def shape(self) -> tuple[int, ...]:
         raise NotImplementedError
 
-    @given(SEEDS)
-    def test_it_is_a_finite_scalar_that_is_least_where_both_agree(self, seed: int) -> None:
-        student, teacher = tensors(seed, *self.shape())
-        value, agreed = self.loss()(student, teacher), self.loss()(teacher, teacher)
-        assert value.shape == ()
-        assert torch.isfinite(value)
-        assert value > agreed - 1e-9
-        if self.least is not None:
-            assert float(agreed) == pytest.approx(self.least, abs=1e-9)
+    def mismatched(self, student: Tensor) -> Tensor:
+        """A student's side that does not fit its teacher's."""
+        return student[..., :1]
 
     @given(SEEDS)
-    def test_the_gradient_is_that_of_finite_differences_and_vanishes_where_both_agree(self, seed: int) -> None:
+    def test_it_is_a_finite_scalar(self, seed: int) -> None:
+        value = self.loss()(*tensors(seed, *self.shape()))
+        assert value.shape == ()
+        assert torch.isfinite(value)
+
+    @given(SEEDS)
+    def test_the_gradient_is_that_of_finite_differences(self, seed: int) -> None:
         student, teacher = tensors(seed, *self.shape())
         loss = self.loss()
         assert torch.autograd.gradcheck(lambda side: loss(side, teacher), student.clone().requires_grad_())
-        assert gradient(loss, teacher, teacher).abs().max() < 1e-6
+        assert gradient(loss, student, teacher).abs().sum() > 0
 
     @given(SEEDS)
     def test_no_gradient_flows_to_the_teacher(self, seed: int) -> None:
@@ -98,7 +101,7 @@ class LossConformance:
     def test_where_nothing_counts_the_loss_is_zero_and_so_is_its_gradient(self) -> None:
         student, teacher = tensors(0, *self.shape())
         nothing = torch.zeros(self.shape()[:-1])
-        assert float(self.loss()(student, teacher, nothing)) == 0.0
+        assert self.loss()(student, teacher, nothing).item() == 0.0
         assert gradient(self.loss(), student, teacher, nothing).abs().sum() == 0
 
     def test_half_precision_is_computed_in_float32(self) -> None:
@@ -114,7 +117,7 @@ class LossConformance:
     def test_shapes_that_differ_are_not_broadcast(self) -> None:
         student, teacher = tensors(0, *self.shape())
         with pytest.raises(ValueError, match="differ in shape"):
-            self.loss()(student[..., :1], teacher)
+            self.loss()(self.mismatched(student), teacher)
 
     def test_a_mask_of_another_batch_is_not_broadcast(self) -> None:
         student, teacher = tensors(0, *self.shape())
@@ -128,7 +131,22 @@ class LossConformance:
         assert config.weight == 1.0
 
 
-class PredictionLossConformance(LossConformance):
+class LeastWhereBothAgree(LossConformance):
+    """`least` is the loss where student and teacher agree, None if it varies."""
+
+    least: ClassVar[float | None] = 0.0
+
+    @given(SEEDS)
+    def test_it_is_least_where_both_agree(self, seed: int) -> None:
+        student, teacher = tensors(seed, *self.shape())
+        agreed = self.loss()(teacher, teacher)
+        assert self.loss()(student, teacher) > agreed - 1e-9
+        assert gradient(self.loss(), teacher, teacher).abs().max() < 1e-6
+        if self.least is not None:
+            assert float(agreed) == pytest.approx(self.least, abs=1e-9)
+
+
+class PredictionLossConformance(LeastWhereBothAgree):
     """For losses on predictions."""
 
     def loss(self) -> Callable[..., Tensor]:
@@ -152,11 +170,11 @@ class PredictionLossConformance(LossConformance):
             prediction_loss(typo=1, **self.options)
 
 
-class HiddenLossConformance(LossConformance):
-    """For losses on hidden states."""
+class HiddenLossBasics(LossConformance):
+    """For losses between layers."""
 
     def loss(self) -> Callable[..., Tensor]:
-        return hidden_loss(**self.options)
+        return hidden_loss(**self.options).eval()
 
     def adapter(self) -> TypeAdapter[Any]:
         return TypeAdapter(Intermediate)
@@ -170,3 +188,63 @@ class HiddenLossConformance(LossConformance):
     def test_an_unknown_option_is_refused(self) -> None:
         with pytest.raises(UserError, match="hidden_loss: unknown field 'typo'"):
             hidden_loss(typo=1, **self.options)
+
+
+class HiddenLossConformance(HiddenLossBasics, LeastWhereBothAgree):
+    """For losses between layers that are least where both agree."""
+
+
+class AnyWidth(HiddenLossBasics):
+    """For losses between layers of any two widths."""
+
+    def mismatched(self, student: Tensor) -> Tensor:
+        return student[:2]
+
+    @given(SEEDS)
+    def test_widths_may_differ(self, seed: int) -> None:
+        assert self.adapter().validate_python(self.options).takes_any_width
+        (student,), (teacher,) = tensors(seed, *self.shape(), count=1), tensors(seed, *self.shape()[:-1], 7, count=1)
+        slope = gradient(self.loss(), student, teacher)
+        assert torch.isfinite(slope).all()
+        assert slope.abs().sum() > 0
+
+
+class Learned(HiddenLossBasics):
+    """For losses with weights of their own."""
+
+    def drawn(self, seed: int) -> LearnedHiddenLoss:
+        loss = hidden_loss(**self.options)
+        assert isinstance(loss, LearnedHiddenLoss)
+        loss.draw(5, 7, seed)
+        return loss
+
+    def test_its_weights_follow_the_seed_and_leave_the_global_random_state_alone(self) -> None:
+        state = torch.random.get_rng_state()
+        first, again, other = ([*self.drawn(seed).parameters()] for seed in (1, 1, 2))
+        assert torch.equal(torch.random.get_rng_state(), state)
+        assert all(torch.equal(*both) for both in zip(first, again, strict=True))
+        assert not all(torch.equal(*both) for both in zip(first, other, strict=True))
+
+    def test_its_weights_learn_from_every_batch_and_take_part_even_in_one_text_and_in_none(self) -> None:
+        loss = self.drawn(0)
+        (student,), (teacher,) = tensors(0, *self.shape(), count=1), tensors(0, *self.shape()[:-1], 7, count=1)
+        student, teacher = student.float(), teacher.float()
+        for count in (len(student), 1, 0):
+            loss.zero_grad()
+            loss(student[:count], teacher[:count]).backward()
+            assert all(weight.grad is not None for weight in loss.parameters())
+            assert all(torch.isfinite(weight.grad).all() for weight in loss.parameters())
+
+    def test_training_its_weights_alone_makes_it_smaller(self) -> None:
+        loss = self.drawn(0)
+        (student,), (teacher,) = tensors(0, *self.shape(), count=1), tensors(0, *self.shape()[:-1], 7, count=1)
+        optimizer = torch.optim.Adam(loss.parameters(), lr=1e-3)
+        before = loss(student.float(), teacher.float()).item()
+        for _ in range(20):
+            optimizer.zero_grad()
+            loss(student.float(), teacher.float()).backward()
+            optimizer.step()
+        assert loss(student.float(), teacher.float()).item() < before - 0.01
+
+    def test_it_says_how_fast_it_learns(self) -> None:
+        assert hidden_loss(learning_rate_factor=3.0, **self.options).learning_rate_factor == 3.0

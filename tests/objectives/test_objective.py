@@ -7,7 +7,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distiller import UserError
-from distiller.objectives import Features, Objective, ObjectiveConfig, check_compatible, hidden_loss, prediction_loss
+from distiller.mapping import Explicit
+from distiller.objectives import (
+    Features,
+    Layers,
+    Objective,
+    ObjectiveConfig,
+    check_compatible,
+    hidden_loss,
+    prediction_loss,
+)
 from distiller.schema import validated
 
 BATCH, LENGTH, CLASSES = 3, 5, 4
@@ -26,9 +35,18 @@ def _features(seed: int, layers: int, width: int) -> Features:
     )
 
 
+def _layers(student_width: int = 6, teacher_width: int = 6) -> Layers:
+    mapping = Explicit(pairs=[(0, 0, 1.0), (1, 2, 3.0)])
+    return Layers([(0, 0), (1, 2)], mapping.weights(mapping.pairs), student_width, teacher_width)
+
+
 def _objective(config: ObjectiveConfig, student_width: int = 6, teacher_width: int = 6, seed: int = 0) -> Objective:
-    pairs = [(0, 0, 1.0), (1, 2, 3.0)]
-    return Objective(config, pairs, student_width, teacher_width, functional.cross_entropy, seed)
+    return Objective(config, _layers(student_width, teacher_width), functional.cross_entropy, seed)
+
+
+def _projections(objective: Objective) -> list[nn.Linear]:
+    assert objective.between_layers is not None
+    return [*objective.between_layers.projections]
 
 
 TARGETS = torch.tensor([0, 3, 1])
@@ -41,7 +59,7 @@ def test_each_term_is_its_loss_times_its_weight_under_its_name() -> None:
         intermediate={"type": "mse", "weight": 2.0},
     )
     student, teacher = _features(0, 1, 6), _features(1, 2, 6)
-    terms = _objective(config)(student, teacher, TARGETS)
+    terms, observed = _objective(config)(student, teacher, TARGETS)
     assert set(terms) == {"prediction.kl", "hard_label", "intermediate.mse"}
     kl = prediction_loss("kl", temperature=2.0)(student.logits, teacher.logits)
     assert torch.allclose(terms["prediction.kl"], 0.5 * kl)
@@ -52,6 +70,8 @@ def test_each_term_is_its_loss_times_its_weight_under_its_name() -> None:
     first = mse(student.hidden_states[0], teacher.hidden_states[0], student.mask)
     second = mse(student.hidden_states[1], teacher.hidden_states[2], student.mask)
     assert torch.allclose(terms["intermediate.mse"], 2.0 * (first + 3 * second) / 4)
+    assert torch.allclose(observed["raw.intermediate.mse"], (first + 3 * second) / 4)
+    assert torch.allclose(observed["raw.prediction.kl"], kl)
 
 
 def test_terms_without_weight_are_not_computed() -> None:
@@ -59,38 +79,38 @@ def test_terms_without_weight_are_not_computed() -> None:
         raise AssertionError
 
     config = _config(prediction={"type": "mse", "weight": 0.0}, intermediate={"type": "cos"})
-    objective = Objective(config, [(0, 0, 1.0)], 6, 6, never, seed=0)
-    assert set(objective(_features(0, 1, 6), _features(1, 2, 6), TARGETS)) == {"intermediate.cos"}
+    objective = Objective(config, _layers(), never, seed=0)
+    assert set(objective(_features(0, 1, 6), _features(1, 2, 6), TARGETS)[0]) == {"intermediate.cos"}
 
 
 def test_labels_alone_need_neither_teacher_nor_hidden_states() -> None:
     objective = _objective(_config(prediction=None, hard_label={"weight": 1.0}))
     assert not objective.needs_teacher
-    assert not objective.needs_hidden_states
-    assert set(objective(_features(0, 1, 6), None, TARGETS)) == {"hard_label"}
+    assert objective.reads is None
+    assert set(objective(_features(0, 1, 6), None, TARGETS)[0]) == {"hard_label"}
 
 
 def test_each_pair_has_a_projection_of_its_own_where_widths_differ() -> None:
     objective = _objective(_config(prediction=None, intermediate={"type": "mse"}), student_width=6, teacher_width=9)
-    assert [tuple(layer.weight.shape) for layer in objective.projections] == [(9, 6), (9, 6)]
+    assert [tuple(layer.weight.shape) for layer in _projections(objective)] == [(9, 6), (9, 6)]
     student, teacher = _features(0, 1, 6), _features(1, 2, 9)
-    objective(student, teacher, TARGETS)["intermediate.mse"].backward()
-    assert all(layer.weight.grad.abs().sum() > 0 for layer in objective.projections)
-    assert len(_objective(_config(intermediate={"type": "mse"})).projections) == 0
-    assert len(_objective(_config(), student_width=6, teacher_width=9).projections) == 0
+    objective(student, teacher, TARGETS)[0]["intermediate.mse"].backward()
+    assert all(layer.weight.grad.abs().sum() > 0 for layer in _projections(objective))
+    assert not _projections(_objective(_config(intermediate={"type": "mse"})))
+    assert _objective(_config(), student_width=6, teacher_width=9).between_layers is None
 
 
 def test_projections_follow_the_seed_and_leave_the_global_random_state_alone() -> None:
     config = _config(intermediate={"type": "mse"})
     state = torch.random.get_rng_state()
-    first, again, other = (_objective(config, 6, 9, seed).projections[0].weight for seed in (1, 1, 2))
+    first, again, other = (_projections(_objective(config, 6, 9, seed))[0].weight for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_projections_are_drawn_as_torch_draws_them() -> None:
-    ours = _objective(_config(intermediate={"type": "mse"}), 6, 9, seed=3).projections[0]
+    ours = _projections(_objective(_config(intermediate={"type": "mse"}), 6, 9, seed=3))[0]
     with torch.random.fork_rng():
         torch.manual_seed(3)
         theirs = nn.Linear(6, 9)
@@ -103,7 +123,7 @@ def test_projections_are_drawn_as_torch_draws_them() -> None:
 def test_padding_reaches_no_projection(name: str, rubbish: float) -> None:
     def learn(student: Features) -> tuple[Tensor, list[Tensor]]:
         objective = _objective(_config(prediction=None, intermediate={"type": name}), student_width=6, teacher_width=9)
-        value = objective(student, _features(1, 2, 9), TARGETS)[f"intermediate.{name}"]
+        value = objective(student, _features(1, 2, 9), TARGETS)[0][f"intermediate.{name}"]
         return value, [*torch.autograd.grad(value, [*objective.parameters()])]
 
     clean = _features(0, 1, 6)
@@ -125,9 +145,9 @@ def test_projections_take_half_precision() -> None:
         ]
         for dtype in (torch.bfloat16, torch.float32)
     )
-    value = objective(*half, TARGETS)["intermediate.mse"]
+    value = objective(*half, TARGETS)[0]["intermediate.mse"]
     assert value.dtype is torch.float32
-    assert torch.allclose(value, objective(*rounded, TARGETS)["intermediate.mse"])
+    assert torch.allclose(value, objective(*rounded, TARGETS)[0]["intermediate.mse"])
 
 
 @pytest.mark.parametrize("content", [{}, {"prediction": None, "intermediate": {"type": "pkd"}}])

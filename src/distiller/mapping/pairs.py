@@ -3,6 +3,9 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor, nn
+
 from distiller.errors import UserError
 from distiller.schema import Config
 
@@ -10,8 +13,30 @@ LayerPair = tuple[int, int, float]
 """Student layer, teacher layer, weight."""
 
 
+class PairWeights(nn.Module):
+    """How much each layer pair counts, given what it costs; what it learns is trained along with the student."""
+
+    @abstractmethod
+    def forward(self, costs: Tensor) -> Tensor:
+        """Weights [pairs] that sum to 1, of the losses [pairs] of the pairs in this batch."""
+
+
+class FixedWeights(PairWeights):
+    """The same in every batch."""
+
+    weights: Tensor
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        super().__init__()
+        shares = torch.tensor(weights) / sum(weights)
+        self.register_buffer("weights", shares, persistent=False)
+
+    def forward(self, costs: Tensor) -> Tensor:
+        return self.weights.to(costs.dtype)
+
+
 class Mapping(Config):
-    """Base of the mappings that are known before training."""
+    """Base of the mappings."""
 
     @abstractmethod
     def between(self, student_layers: int, teacher_layers: int) -> list[LayerPair]:
@@ -25,10 +50,20 @@ class Mapping(Config):
             UserError: If the mapping does not fit the two models.
         """
 
+    def weights(self, pairs: Sequence[LayerPair]) -> PairWeights:
+        """How much each of the pairs that are compared counts: here the weights that they came with."""
+        return FixedWeights([weight for _, _, weight in pairs])
+
 
 def each_student_layer(teacher: Sequence[int]) -> list[LayerPair]:
     """Pairs of weight 1 that give student layer i the teacher layer `teacher[i]`."""
     return [(student, layer, 1.0) for student, layer in enumerate(teacher)]
+
+
+def every_pair(student_layers: int, teacher_layers: int) -> list[LayerPair]:
+    """Each student layer with each teacher layer, without the embeddings, at equal weights."""
+    layers = range(1, student_layers + 1), range(1, teacher_layers + 1)
+    return [(student, teacher, 1.0) for student in layers[0] for teacher in layers[1]]
 
 
 def check_depths(student_layers: int, teacher_layers: int) -> None:

@@ -1,10 +1,19 @@
 """Teachers and students: loading them, building a student out of a teacher, and how fast they are."""
 
+from distiller.models.attention import attention_maps, attention_vectors
 from distiller.models.config import FinetuneConfig, Precision, StudentConfig, TeacherConfig
 from distiller.models.description import describe, fingerprint, size_on_disk
 from distiller.models.labels import classes_in_order_of
 from distiller.models.latency import BATCH, Latency, measure
-from distiller.models.loading import load_classifier, load_config, load_tokenizer, longest_text, quiet, same_tokenizer
+from distiller.models.loading import (
+    load_classifier,
+    load_config,
+    load_tokenizer,
+    longest_text,
+    quiet,
+    same_tokenizer,
+    seeded,
+)
 from distiller.models.saving import save
 from distiller.models.student import build_student, check_layers, cut
 
@@ -15,6 +24,8 @@ __all__ = [
     "Precision",
     "StudentConfig",
     "TeacherConfig",
+    "attention_maps",
+    "attention_vectors",
     "build_student",
     "check_layers",
     "classes_in_order_of",
@@ -29,5 +40,6 @@ __all__ = [
     "quiet",
     "same_tokenizer",
     "save",
+    "seeded",
     "size_on_disk",
 ]

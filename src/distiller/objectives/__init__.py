@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from distiller.objectives.config import HardLabel, ObjectiveConfig, check_compatible
-from distiller.objectives.intermediate import HiddenLoss, Intermediate
-from distiller.objectives.objective import Features, Objective
+from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, Intermediate
+from distiller.objectives.objective import Features, Layers, Objective
 from distiller.objectives.prediction import Prediction, PredictionLoss
 from distiller.schema import validated_by
 
@@ -17,6 +17,8 @@ __all__ = [
     "Features",
     "HardLabel",
     "HiddenLoss",
+    "HiddenLossConfig",
+    "Layers",
     "Objective",
     "ObjectiveConfig",
     "PredictionLoss",
@@ -30,7 +32,7 @@ def prediction_loss(type: str, **options: Any) -> PredictionLoss:  # noqa: A002 
     """A loss on logits by name, to be called as (student_logits, teacher_logits, mask=None); returns a scalar.
 
     Args:
-        type: `kl`, `ce` or `mse`.
+        type: A type listed in docs/objectives.md under "On predictions", e.g. `kl`.
         **options: Its fields, e.g. `temperature`. A weight is for the pipeline and changes nothing here.
 
     Raises:
@@ -40,12 +42,14 @@ def prediction_loss(type: str, **options: Any) -> PredictionLoss:  # noqa: A002 
 
 
 def hidden_loss(type: str, **options: Any) -> HiddenLoss:  # noqa: A002
-    """A loss on hidden states by name, to be called as (student_states, teacher_states, mask=None); returns a scalar.
+    """A loss between layers by name, to be called as (student_states, teacher_states, mask=None); returns a scalar.
 
-    States are [batch, length, width], the mask [batch, length].
+    States are [batch, length, width], the mask [batch, length]; losses on attention say in docs/objectives.md what they
+    take. A loss with a critic or another part that learns draws it at the first call, from the widths that it sees
+    there: call it once before you give `loss.parameters()` to an optimizer.
 
     Args:
-        type: `mse`, `cos`, `pkd` or `ce`.
+        type: A name of docs/objectives.md.
         **options: Its fields. A weight is for the pipeline and changes nothing here.
 
     Raises:

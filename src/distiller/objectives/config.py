@@ -1,6 +1,6 @@
 """The `objective` part of a pipeline."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,11 +17,15 @@ class HardLabel(Config):
 
 
 class ObjectiveConfig(Config):
-    """What the student is taught by; each term has a weight, and a term that is null or of weight 0 is not computed."""
+    """What the student is taught by; each term has a weight, and a term that is null or of weight 0 is not computed.
+
+    `balance: ema` divides each term by a running mean of its own size, so that weights compare across terms.
+    """
 
     prediction: Prediction | None = KL()
     hard_label: HardLabel = HardLabel()
     intermediate: Intermediate | None = None
+    balance: Literal["none", "ema"] = "none"
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> "ObjectiveConfig":
@@ -48,5 +52,5 @@ def check_compatible(config: ObjectiveConfig, *, outputs: int, same_tokenizer: b
         raise UserError("objective.prediction", mend)
     if intermediate is not None and intermediate.level == "token" and not same_tokenizer:
         reason = "teacher and student have different tokenizers, so their positions do not correspond"
-        mend = f"{intermediate.type} compares position by position, but {reason}; use pkd, or prediction alone"
+        mend = f"{intermediate.type} compares position by position, but {reason}; use pkd, mi with feature: cls or mean"
         raise UserError("objective.intermediate", mend)

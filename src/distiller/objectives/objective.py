@@ -1,5 +1,6 @@
 """The terms of the loss, joined: each named and weighted."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -7,7 +8,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from distiller.objectives import views
+from distiller.objectives.balance import Balance
 from distiller.objectives.config import ObjectiveConfig
+from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, LearnedHiddenLoss, Reading
+from distiller.objectives.intermediate.bound import BoundLoss
 
 
 @dataclass(frozen=True)
@@ -16,60 +21,81 @@ class Features:
 
     Attributes:
         logits: [batch, classes] or [batch, length, classes].
-        hidden_states: One [batch, length, width] per layer, the embedding output first; None if nobody asked.
         mask: [batch, length], nonzero where a position is no padding.
+        hidden_states: One [batch, length, width] per layer, the embedding output first; None if nobody asked.
+        attention_maps: One [batch, heads, length, length] per transformer layer, probabilities; None if nobody asked.
+        attention_vectors: One [batch, 3, length, width] per transformer layer: queries, keys and values of all heads;
+            None if nobody asked.
     """
 
     logits: Tensor
-    hidden_states: tuple[Tensor, ...] | None
     mask: Tensor
+    hidden_states: tuple[Tensor, ...] | None = None
+    attention_maps: tuple[Tensor, ...] | None = None
+    attention_vectors: tuple[Tensor, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers that the intermediate term compares.
+
+    Attributes:
+        pairs: (student layer, teacher layer); 0 is the embedding output.
+        weights: Called with the losses [pairs] of the pairs; gives the weights [pairs] of their mean.
+        student_width: Of what is compared, of the student.
+        teacher_width: Of the teacher; where it differs and the loss wants one width, each pair has a projection.
+    """
+
+    pairs: Sequence[tuple[int, int]]
+    weights: nn.Module
+    student_width: int
+    teacher_width: int
 
 
 class Objective(nn.Module):
-    """The loss of a run as named terms; it holds the learned projections, which are no part of the student.
+    """The loss of a run as named terms; what it learns (critics, projections) is no part of the student.
 
     Args:
         config: The `objective` part of the pipeline.
-        pairs: (student layer, teacher layer, weight) for the intermediate term.
-        student_width: Width of the student's hidden states.
-        teacher_width: Width of the teacher's; where it differs, each pair has a linear projection of its own.
+        layers: What the intermediate term compares; None if there is no such term.
         hard_label_loss: The task's loss, called as (logits, targets).
-        seed: Seed of the projections.
+        seed: Seed of what is learned.
     """
 
     def __init__(
         self,
         config: ObjectiveConfig,
-        pairs: Sequence[tuple[int, int, float]],
-        student_width: int,
-        teacher_width: int,
+        layers: Layers | None,
         hard_label_loss: Callable[[Tensor, Tensor], Tensor],
         seed: int,
     ) -> None:
         super().__init__()
         self._prediction = config.prediction if config.prediction and config.prediction.weight > 0 else None
-        self._intermediate = config.intermediate if config.intermediate and config.intermediate.weight > 0 else None
         self._hard_label_weight = config.hard_label.weight
         self._hard_label_loss = hard_label_loss
-        self._pairs = [*pairs] if self._intermediate else []
         self.prediction_loss = self._prediction.build() if self._prediction else None
-        self.hidden_loss = self._intermediate.build() if self._intermediate else None
-        widths_differ = student_width != teacher_width
-        count = len(self._pairs) if widths_differ else 0
-        self.projections = _projections(count, student_width, teacher_width, seed)
+        between = config.intermediate if config.intermediate and config.intermediate.weight > 0 else None
+        self.between_layers = BetweenLayers(between, layers, seed) if between and layers else None
+        self._weights = _weights(config)
+        self.balance = Balance([*self._weights]) if config.balance == "ema" else None
 
     @property
     def needs_teacher(self) -> bool:
         """Whether any term looks at the teacher."""
-        return self._prediction is not None or self._intermediate is not None
+        return self._prediction is not None or self.between_layers is not None
 
     @property
-    def needs_hidden_states(self) -> bool:
-        """Whether any term looks at hidden states."""
-        return self._intermediate is not None
+    def reads(self) -> Reading | None:
+        """What any term looks at besides logits."""
+        return self.between_layers.config.reads if self.between_layers is not None else None
 
-    def forward(self, student: Features, teacher: Features | None, targets: Tensor) -> dict[str, Tensor]:
-        """The weighted terms by name, each a scalar; the loss is their sum.
+    def forward(
+        self, student: Features, teacher: Features | None, targets: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The weighted (and balanced) terms by name, each a scalar: the loss is their sum. Then what is only looked at.
+
+        The latter: each term as it came, as `raw.NAME`, and the estimate of mutual information in nats of each layer
+        pair (student layer, teacher layer), as `mutual_information.S-T`.
 
         Args:
             student: Of the student.
@@ -77,45 +103,101 @@ class Objective(nn.Module):
             targets: [batch], the task's missing target where nobody has labelled the text.
 
         Raises:
-            ValueError: If a term needs the teacher, or hidden states, and they are not there.
+            ValueError: If a term needs the teacher, or layers, and they are not there.
         """
         if self.needs_teacher and teacher is None:
             raise ValueError("the objective compares the student with its teacher, and got nothing of the teacher")
-        terms: dict[str, Tensor] = {}
+        raw: dict[str, Tensor] = {}
+        observed: dict[str, Tensor] = {}
         if self._prediction is not None and self.prediction_loss is not None and teacher is not None:
             mask = student.mask if student.logits.dim() == 3 else None
-            value = self.prediction_loss(student.logits, teacher.logits, mask)
-            terms[f"prediction.{self._prediction.type}"] = self._prediction.weight * value
+            raw[f"prediction.{self._prediction.type}"] = self.prediction_loss(student.logits, teacher.logits, mask)
         if self._hard_label_weight > 0:
-            terms["hard_label"] = self._hard_label_weight * self._hard_label_loss(student.logits, targets)
-        if self._intermediate is not None and teacher is not None:
-            value = self._mean_over_pairs(student, teacher)
-            terms[f"intermediate.{self._intermediate.type}"] = self._intermediate.weight * value
-        return terms
+            raw["hard_label"] = self._hard_label_loss(student.logits, targets)
+        if self.between_layers is not None and teacher is not None:
+            value, observed = self.between_layers(student, teacher)
+            raw[f"intermediate.{self.between_layers.config.type}"] = value
+        balanced = self.balance(raw) if self.balance is not None else raw
+        terms = {name: self._weights[name] * value for name, value in balanced.items()}
+        return terms, {**observed, **{f"raw.{name}": value for name, value in raw.items()}}
 
-    def _mean_over_pairs(self, student: Features, teacher: Features) -> Tensor:
-        if self.hidden_loss is None or student.hidden_states is None or teacher.hidden_states is None:
-            raise ValueError("the intermediate term needs the hidden states of both models")
-        total = sum(weight for _, _, weight in self._pairs)
-        value = torch.zeros((), device=student.logits.device)
-        for index, (student_layer, teacher_layer, weight) in enumerate(self._pairs):
-            states = student.hidden_states[student_layer]
-            if len(self.projections) > 0:
-                states = _projected(states, student.mask, cast("nn.Linear", self.projections[index]))
-            loss = self.hidden_loss(states, teacher.hidden_states[teacher_layer], student.mask)
-            value = value + weight / total * loss
-        return value
+
+class BetweenLayers(nn.Module):
+    """The weighted mean of a loss over layer pairs; each pair has its own critic or projection, if any.
+
+    Args:
+        config: The `intermediate` part of the objective.
+        layers: What is compared.
+        seed: Seed of what is learned.
+    """
+
+    def __init__(self, config: HiddenLossConfig, layers: Layers, seed: int) -> None:
+        super().__init__()
+        self.config = config
+        self._pairs = [*layers.pairs]
+        self.weights = layers.weights
+        student_width, teacher_width = layers.student_width, layers.teacher_width
+        self.losses = nn.ModuleList(config.build() for _ in self._pairs)
+        for index, loss in enumerate(self.losses):
+            if isinstance(loss, LearnedHiddenLoss):
+                loss.draw(student_width, teacher_width, seed + index)
+        projected = student_width != teacher_width and not config.takes_any_width
+        generator = torch.Generator().manual_seed(seed)
+        self.projections = nn.ModuleList(
+            _projection(student_width, teacher_width, generator) for _ in self._pairs if projected
+        )
+
+    def forward(self, student: Features, teacher: Features) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean, and the mutual information in nats of each pair by name, if the loss is a bound on it."""
+        compared = [self._pair(index, student, teacher) for index in range(len(self._pairs))]
+        costs = torch.stack([cost for cost, _ in compared])
+        observed = {
+            f"mutual_information.{student_layer}-{teacher_layer}": nats.detach()
+            for (student_layer, teacher_layer), (_, nats) in zip(self._pairs, compared, strict=True)
+            if nats is not None
+        }
+        return (self.weights(costs) * costs).sum(), observed
+
+    def _pair(self, index: int, student: Features, teacher: Features) -> tuple[Tensor, Tensor | None]:
+        """The loss of one pair, and its mutual information."""
+        student_layer, teacher_layer = self._pairs[index]
+        own, others = self._of_layer(student, student_layer), self._of_layer(teacher, teacher_layer)
+        if len(self.projections) > 0:
+            own = _projected(own, student.mask, cast("nn.Linear", self.projections[index]))
+        loss, mask = cast("HiddenLoss", self.losses[index]), student.mask
+        with torch.autocast(own.device.type, enabled=False):
+            if self.config.pools is not None:
+                (own, counts), (others, _) = (
+                    views.pooled(states, side.mask, self.config.pools)
+                    for states, side in ((own, student), (others, teacher))
+                )
+                own, others, mask = own.unsqueeze(1), others.unsqueeze(1), counts.unsqueeze(1)
+            if not isinstance(loss, BoundLoss):
+                return loss(own, others, mask), None
+            bound, pairs = loss.estimate(own, others, mask)
+            return math.log(pairs) - bound, bound if pairs > 1 else None
+
+    def _of_layer(self, features: Features, layer: int) -> Tensor:
+        read: tuple[Tensor, ...] | None = getattr(features, self.config.reads)
+        if read is None:
+            raise ValueError(f"the intermediate term needs the {self.config.reads} of both models")
+        return read[layer if self.config.reads == "hidden_states" else layer - 1]
+
+
+def _weights(config: ObjectiveConfig) -> dict[str, float]:
+    """Of each term that is computed, by name."""
+    terms = {
+        f"prediction.{config.prediction.type}" if config.prediction else "": config.prediction,
+        "hard_label": config.hard_label,
+        f"intermediate.{config.intermediate.type}" if config.intermediate else "": config.intermediate,
+    }
+    return {name: term.weight for name, term in terms.items() if term is not None and term.weight > 0}
 
 
 def _projected(states: Tensor, mask: Tensor, projection: nn.Linear) -> Tensor:
     # Padding is set to zero before it meets the weights: their gradient would be 0 times what lies there, NaN for NaN.
     states = states.masked_fill(mask.unsqueeze(-1) == 0, 0.0)
     return cast("Tensor", projection(states.to(projection.weight.dtype)))
-
-
-def _projections(count: int, student_width: int, teacher_width: int, seed: int) -> nn.ModuleList:
-    generator = torch.Generator().manual_seed(seed)
-    return nn.ModuleList(_projection(student_width, teacher_width, generator) for _ in range(count))
 
 
 def _projection(student_width: int, teacher_width: int, generator: torch.Generator) -> nn.Linear:

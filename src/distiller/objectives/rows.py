@@ -20,15 +20,31 @@ def counted(student: Tensor, teacher: Tensor, mask: Tensor | None) -> tuple[Tens
     """
     if student.shape != teacher.shape:
         raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} differ in shape")
-    counts = torch.ones(student.shape[:-1], device=student.device, dtype=torch.bool) if mask is None else mask.bool()
-    if counts.shape != student.shape[:-1]:
-        raise ValueError(f"a mask {tuple(counts.shape)} does not fit rows {tuple(student.shape[:-1])}")
-    dtype = torch.promote_types(student.dtype, torch.float32)
-    zero = torch.zeros((), dtype=dtype, device=student.device)
-    rows = counts.unsqueeze(-1)
+    return counted_of_any_width(student, teacher, mask)
+
+
+def counted_of_any_width(student: Tensor, teacher: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """As `counted`, where the widths may differ: one kind of row a side, as many rows."""
+    if student.shape[:-1] != teacher.shape[:-1]:
+        raise ValueError(f"rows of student {tuple(student.shape)} and teacher {tuple(teacher.shape)} differ in shape")
+    student, counts = counted_side(student, mask)
+    teacher, _ = counted_side(teacher.detach(), mask)
+    return student, teacher, counts
+
+
+def counted_side(states: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """`states` [..., width] of one side in at least float32, rows that do not count set to zero; the mask as numbers.
+
+    Raises:
+        ValueError: If the mask is not one number a row.
+    """
+    counts = torch.ones(states.shape[:-1], device=states.device, dtype=torch.bool) if mask is None else mask.bool()
+    if counts.shape != states.shape[:-1]:
+        raise ValueError(f"a mask {tuple(counts.shape)} does not fit rows {tuple(states.shape[:-1])}")
+    dtype = torch.promote_types(states.dtype, torch.float32)
+    zero = torch.zeros((), dtype=dtype, device=states.device)
     # Set to zero, not multiplied by it: what lies in padding may be infinite.
-    student, teacher = (torch.where(rows, side.to(dtype), zero) for side in (student, teacher.detach()))
-    return student, teacher, counts.to(dtype)
+    return torch.where(counts.unsqueeze(-1), states.to(dtype), zero), counts.to(dtype)
 
 
 def mean_over(values: Tensor, counts: Tensor) -> Tensor:

@@ -1,11 +1,13 @@
 """What is trained: the student and the learned parts of the objective, with the frozen teacher beside them."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from distiller import models
 from distiller.objectives import Features, Objective
 
 
@@ -26,8 +28,8 @@ class Distillation(nn.Module):
         student_inputs: Mapping[str, Tensor],
         teacher_inputs: Mapping[str, Tensor] | None,
         targets: Tensor,
-    ) -> dict[str, Tensor]:
-        """The weighted terms of the loss by name, each a scalar; their sum is what is minimised.
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The weighted terms of the loss by name, each a scalar; their sum is what is minimised. Then what is observed.
 
         Args:
             student_inputs: The batch as the student reads it, each tensor [batch, length].
@@ -36,8 +38,8 @@ class Distillation(nn.Module):
         """
         teacher = self._teacher_features(teacher_inputs or student_inputs)
         student = self._features(self.student, student_inputs)
-        terms: dict[str, Tensor] = self.objective(student, teacher, targets)
-        return terms
+        terms, observed = self.objective(student, teacher, targets)
+        return terms, observed
 
     @torch.no_grad()
     def _teacher_features(self, inputs: Mapping[str, Tensor]) -> Features | None:
@@ -49,6 +51,14 @@ class Distillation(nn.Module):
         return self._features(teacher, inputs)
 
     def _features(self, model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> Features:
-        output = model(**inputs, output_hidden_states=self.objective.needs_hidden_states)
+        reads = self.objective.reads
+        vectors = models.attention_vectors(model) if reads == "attention_vectors" else nullcontext(None)
+        with vectors as recorded:
+            output = model(
+                **inputs,
+                output_hidden_states=reads == "hidden_states",
+                output_attentions=reads == "attention_maps",
+            )
         mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
-        return Features(logits=output.logits, hidden_states=output.hidden_states, mask=mask)
+        vectors_of_layers = tuple(recorded) if recorded is not None else None
+        return Features(output.logits, mask, output.hidden_states, output.attentions, vectors_of_layers)

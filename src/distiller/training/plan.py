@@ -7,7 +7,7 @@ from transformers import PretrainedConfig
 from distiller import data, models, tasks
 from distiller.data import Dataset
 from distiller.errors import UserError
-from distiller.objectives import check_compatible
+from distiller.objectives import HiddenLossConfig, Layers, check_compatible
 from distiller.pipeline import Pipeline
 from distiller.tasks import SequenceTask
 from distiller.training.examples import Reader
@@ -41,6 +41,19 @@ class Plan:
     def same_tokenizer(self) -> bool:
         """Whether teacher and student read texts alike."""
         return self.teacher_reader is self.student_reader
+
+    def layers(self, student: PretrainedConfig, teacher: PretrainedConfig) -> Layers | None:
+        """What the intermediate objective compares; None if there is none."""
+        intermediate = self.pipeline.objective.intermediate
+        if intermediate is None:
+            return None
+        width = "num_attention_heads" if intermediate.reads == "attention_maps" else "hidden_size"
+        return Layers(
+            [(student_layer, teacher_layer) for student_layer, teacher_layer, _ in self.pairs],
+            self.pipeline.mapping.weights(self.pairs),
+            int(getattr(student, width)),
+            int(getattr(teacher, width)),
+        )
 
 
 def make_plan(pipeline: Pipeline) -> Plan:
@@ -83,8 +96,30 @@ def _read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConf
 
 
 def _pairs(pipeline: Pipeline, student: PretrainedConfig, teacher: PretrainedConfig) -> list[tuple[int, int, float]]:
-    if pipeline.objective.intermediate is None:
+    intermediate = pipeline.objective.intermediate
+    if intermediate is None:
         return []
     layers = pipeline.student.layers
     depth = int(student.num_hidden_layers) if layers is None else len(layers)
-    return pipeline.mapping.between(depth, int(teacher.num_hidden_layers))
+    pairs = pipeline.mapping.between(depth, int(teacher.num_hidden_layers))
+    if intermediate.reads == "hidden_states":
+        return pairs
+    return _with_attention(pairs, intermediate, student, teacher)
+
+
+def _with_attention(
+    pairs: list[tuple[int, int, float]],
+    intermediate: HiddenLossConfig,
+    student: PretrainedConfig,
+    teacher: PretrainedConfig,
+) -> list[tuple[int, int, float]]:
+    """The pairs without those of the embeddings, which have no attention."""
+    heads = int(student.num_attention_heads), int(teacher.num_attention_heads)
+    if intermediate.reads == "attention_maps" and heads[0] != heads[1]:
+        mend = f"compares head by head, but the student has {heads[0]} heads, its teacher {heads[1]}; use minilm"
+        raise UserError("objective.intermediate", f"{intermediate.type} {mend}")
+    pairs = [pair for pair in pairs if pair[0] > 0 and pair[1] > 0]
+    if not pairs:
+        mend = f"{intermediate.type} compares attention, which embeddings (layer 0) have none of; add a pair of layers"
+        raise UserError("mapping", mend)
+    return pairs

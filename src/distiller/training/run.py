@@ -130,25 +130,20 @@ def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Co
     pipeline, dataset, task = plan.pipeline, plan.dataset, plan.task
     head = task.head(plan.classes)
     student = models.build_student(pipeline.student, teacher.model, pipeline.teacher.model, head, pipeline.seed)
-    objective = Objective(
-        pipeline.objective,
-        plan.pairs,
-        int(student.config.hidden_size),
-        int(teacher.model.config.hidden_size),
-        task.label_loss,
-        pipeline.seed,
-    )
+    layers = plan.layers(student.config, teacher.model.config)
+    objective = Objective(pipeline.objective, layers, task.label_loss, pipeline.seed)
     validation = encode(dataset.validation, plan.classes, task, plan.student_reader)
-    course = fit(
-        Distillation(student, objective, teacher.model),
-        _training_set(plan),
-        Validation(validation, plan.student_reader.tokenizer, task, plan.metric),
-        pipeline.training,
-        seed=pipeline.seed,
-        folder=out / "checkpoints",
-        section="training",
-        title="distilling the student",
-    )
+    with models.attention_maps(*(student, teacher.model) if objective.reads == "attention_maps" else ()):
+        course = fit(
+            Distillation(student, objective, teacher.model),
+            _training_set(plan),
+            Validation(validation, plan.student_reader.tokenizer, task, plan.metric),
+            pipeline.training,
+            seed=pipeline.seed,
+            folder=out / "checkpoints",
+            section="training",
+            title="distilling the student",
+        )
     models.save(student, plan.student_reader.tokenizer, out / STUDENT)
     return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed), course
 

@@ -78,8 +78,7 @@ def _key(plan: Plan, config: FinetuneConfig, start: PreTrainedModel) -> str:
 def _fine_tuned(plan: Plan, config: FinetuneConfig, model: PreTrainedModel, folder: Path) -> Teacher:
     task, reader, seed = plan.task, plan.teacher_reader, plan.pipeline.seed
     labels_alone = ObjectiveConfig(prediction=None, hard_label=HardLabel(weight=1.0))
-    width = int(model.config.hidden_size)
-    objective = Objective(labels_alone, [], width, width, task.label_loss, seed)
+    objective = Objective(labels_alone, None, task.label_loss, seed)
     checkpoints = folder.with_name(f"{folder.name}.checkpoints")
     course = fit(
         Distillation(model, objective, teacher=None),

@@ -53,8 +53,8 @@ class DistillationTrainer(Trainer):
         num_items_in_batch: Any = None,  # noqa: ARG002
     ) -> Any:
         """The sum of the weighted terms."""
-        terms: dict[str, Tensor] = model(**inputs)
-        self._recent.append({name: term.detach() for name, term in terms.items()})
+        terms, observed = model(**inputs)
+        self._recent.append({name: term.detach() for name, term in [*terms.items(), *observed.items()]})
         loss = torch.stack([*terms.values()]).sum()
         return (loss, terms) if return_outputs else loss
 
@@ -85,8 +85,11 @@ class DistillationTrainer(Trainer):
     def _means_of_terms(self) -> dict[str, float]:
         self._refuse_values_that_are_not_finite()
         recent, self._recent = self._recent, []
-        names = recent[-1] if recent else {}
-        return {name: float(torch.stack([terms[name] for terms in recent]).mean()) for name in names}
+        gathered: dict[str, list[Tensor]] = {}
+        for step in recent:
+            for name, value in step.items():
+                gathered.setdefault(name, []).append(value)
+        return {name: float(torch.stack(values).mean()) for name, values in gathered.items()}
 
     def _refuse_values_that_are_not_finite(self) -> None:
         first = self.state.global_step - len(self._recent) + 1
@@ -100,6 +103,19 @@ class DistillationTrainer(Trainer):
         precision = f"{self._section}.precision: float32"
         return f"the loss is not a finite number at step {step}; lower {rate}, or set {precision}"
 
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """What the objective learns has learning rates of its own."""
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        factors = _learning_rate_factors(cast("torch.nn.Module", self.model))
+        for group in [*optimizer.param_groups]:
+            for factor in sorted({*factors.values()}):
+                faster = [weight for weight in group["params"] if factors.get(weight) == factor]
+                if not faster:
+                    continue
+                group["params"] = [weight for weight in group["params"] if factors.get(weight) != factor]
+                optimizer.add_param_group({**group, "params": faster, "lr": factor * group["lr"]})
+        return optimizer
+
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthBucketSampler:  # noqa: ARG002
         examples = cast("TrainingSet", self.train_dataset)
         return LengthBucketSampler(examples.lengths, self.args.per_device_train_batch_size, self._order_seed)
@@ -112,6 +128,12 @@ class DistillationTrainer(Trainer):
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
         safetensors.torch.save_model(self.accelerator.unwrap_model(self.model), str(folder / "model.safetensors"))
+
+
+def _learning_rate_factors(module: torch.nn.Module) -> dict[torch.nn.Parameter, float]:
+    """How many times as fast as the student the weights of a module learn, where that says so."""
+    parts = ((part, getattr(part, "learning_rate_factor", None)) for part in module.modules())
+    return {weight: factor for part, factor in parts if isinstance(factor, float) for weight in part.parameters()}
 
 
 class _Clock:

@@ -1,6 +1,6 @@
 """Cross-entropy of hidden states."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional
@@ -12,9 +12,11 @@ from distiller.objectives.rows import counted, mean_over
 class HiddenCE(HiddenLossConfig):
     """-Σ p_T log p_S with p the softmax over the width, mean over valid positions (He et al. 2021)."""
 
-    level: ClassVar[Level] = "token"
-
     type: Literal["ce"] = "ce"
+
+    @property
+    def level(self) -> Level:
+        return "token"
 
     def build(self) -> "HiddenCELoss":
         return HiddenCELoss()

@@ -1,6 +1,6 @@
 """Cosine distance of hidden states."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional
@@ -12,9 +12,11 @@ from distiller.objectives.rows import counted, mean_over
 class Cos(HiddenLossConfig):
     """1 - cosine of the two vectors, mean over valid positions (DistilBERT, Sanh et al. 2019)."""
 
-    level: ClassVar[Level] = "token"
-
     type: Literal["cos"] = "cos"
+
+    @property
+    def level(self) -> Level:
+        return "token"
 
     def build(self) -> "CosLoss":
         return CosLoss()

@@ -1,27 +1,31 @@
-"""What the losses on hidden states share."""
+"""What the losses between layers share."""
 
 from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from distiller.models import seeded
+from distiller.objectives.views import TextFeature
 from distiller.schema import Config
 
 Level = Literal["token", "sequence"]
+Reading = Literal["hidden_states", "attention_maps", "attention_vectors"]
 
 
 class HiddenLoss(nn.Module):
-    """A loss between hidden states, called as (student_states, teacher_states, mask=None)."""
+    """A loss between layers, called as (student_states, teacher_states, mask=None)."""
 
     @abstractmethod
     def forward(self, student_states: Tensor, teacher_states: Tensor, mask: Tensor | None = None) -> Tensor:
         """The mean over what counts, a scalar.
 
         Args:
-            student_states: [batch, length, width].
-            teacher_states: Of the same shape (a sequence-level loss: of the same batch and width); no gradient flows
-                to it.
+            student_states: [batch, length, width]; of a loss on attention, what its docstring says.
+            teacher_states: Of the same shape (a sequence-level loss: of the same batch; one that takes any width: of
+                any); no gradient flows to it.
             mask: [batch, length], nonzero where a position is no padding; None if all count.
 
         Raises:
@@ -29,13 +33,68 @@ class HiddenLoss(nn.Module):
         """
 
 
+class LearnedHiddenLoss(HiddenLoss):
+    """A loss with weights of its own, which are trained along with the student and are no part of it.
+
+    They are drawn at the first call, when the widths are known, or before it by `draw`: an optimizer has to be made
+    after that.
+    """
+
+    def __init__(self, learning_rate_factor: float) -> None:
+        super().__init__()
+        self.learning_rate_factor = learning_rate_factor
+
+    @abstractmethod
+    def add_weights(self, student_width: int, teacher_width: int) -> None:
+        """Make the modules that hold the weights."""
+
+    def draw(self, student_width: int, teacher_width: int, seed: int) -> None:
+        """Draw the weights, for states of these widths, from `seed`."""
+        with seeded(seed):
+            self.add_weights(student_width, teacher_width)
+
+    def ensure_drawn(self, student_states: Tensor, teacher_states: Tensor) -> None:
+        """Draw the weights for these states if that is still to do."""
+        if next(self.parameters(), None) is not None:
+            return
+        self.draw(student_states.shape[-1], teacher_states.shape[-1], seed=0)
+        self.to(student_states.device, torch.promote_types(student_states.dtype, torch.float32))
+
+
 class HiddenLossConfig(Config):
-    """Base of their configs. `level: token` compares position by position, so tokens have to correspond."""
+    """Base of their configs.
 
-    level: ClassVar[Level]
+    Attributes:
+        reads: What of a layer is compared.
+        takes_any_width: Whether the widths of the two may differ; where not, the student's is projected.
+    """
 
+    reads: ClassVar[Reading] = "hidden_states"
+    takes_any_width: ClassVar[bool] = False
+
+    type: str
     weight: Annotated[float, Field(ge=0)] = 1.0
+
+    @property
+    @abstractmethod
+    def level(self) -> Level:
+        """`token`: compares position by position, so that tokens have to correspond."""
+
+    @property
+    def pools(self) -> TextFeature | None:
+        """What vector of a text is compared, if only that: each model's own, whatever tokens it reads."""
+        return None
 
     @abstractmethod
     def build(self) -> HiddenLoss:
+        """The loss itself, without its weight."""
+
+
+class LearnedHiddenLossConfig(HiddenLossConfig):
+    """Base of the configs of losses that learn; their weights learn so many times as fast as the student."""
+
+    learning_rate_factor: Annotated[float, Field(gt=0)] = 10.0
+
+    @abstractmethod
+    def build(self) -> LearnedHiddenLoss:
         """The loss itself, without its weight."""

@@ -1,6 +1,6 @@
 """Squared error of hidden states."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from torch import Tensor
 
@@ -11,9 +11,11 @@ from distiller.objectives.rows import counted, mean_over
 class HiddenMSE(HiddenLossConfig):
     """Mean squared error over valid positions and width (TinyBERT, Jiao et al. 2020, eq. 8)."""
 
-    level: ClassVar[Level] = "token"
-
     type: Literal["mse"] = "mse"
+
+    @property
+    def level(self) -> Level:
+        return "token"
 
     def build(self) -> "HiddenMSELoss":
         return HiddenMSELoss()

@@ -1,6 +1,6 @@
 """Distance of normalised first positions."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional
@@ -12,9 +12,11 @@ from distiller.objectives.rows import counted, mean_over
 class PKD(HiddenLossConfig):
     """Squared distance of the normalised states at position 0 ([CLS]) (BERT-PKD, Sun et al. 2019, eq. 7)."""
 
-    level: ClassVar[Level] = "sequence"
-
     type: Literal["pkd"] = "pkd"
+
+    @property
+    def level(self) -> Level:
+        return "sequence"
 
     def build(self) -> "PKDLoss":
         return PKDLoss()

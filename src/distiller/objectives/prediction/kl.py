@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from distiller.objectives.prediction.loss import PredictionLoss, PredictionLossConfig
+from distiller.objectives.prediction.loss import PredictionLoss, PredictionLossConfig, divergence
 from distiller.objectives.rows import counted, mean_over
 
 
@@ -37,5 +37,4 @@ class KLLoss(PredictionLoss):
         student, teacher, counts = counted(student_logits, teacher_logits, mask)
         student = functional.log_softmax(student / self.temperature, dim=-1)
         teacher = functional.log_softmax(teacher / self.temperature, dim=-1)
-        divergence = functional.kl_div(student, teacher, reduction="none", log_target=True).sum(dim=-1)
-        return self.temperature**2 * mean_over(divergence, counts)
+        return self.temperature**2 * mean_over(divergence(teacher, student), counts)

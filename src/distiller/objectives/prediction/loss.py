@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 from distiller.schema import Config
 
@@ -37,3 +38,8 @@ class PredictionLossConfig(Config):
     @abstractmethod
     def build(self) -> PredictionLoss:
         """The loss itself, without its weight."""
+
+
+def divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """KL(p ‖ q) in nats, [...], of log-probabilities [..., classes]; never the logarithm of 0."""
+    return functional.kl_div(log_q, log_p, reduction="none", log_target=True).sum(dim=-1)

@@ -1,0 +1,73 @@
+"""The queries, keys and values of a model's self-attention, and the maps that come of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from distiller.errors import UserError
+
+NAMES = (
+    ("query", "key", "value"),
+    ("q_lin", "k_lin", "v_lin"),
+    ("q", "k", "v"),
+    ("q_proj", "k_proj", "v_proj"),
+    ("query_proj", "key_proj", "value_proj"),
+)
+"""What transformers calls the three projections, by architecture."""
+
+
+@contextmanager
+def attention_maps(*models: PreTrainedModel) -> Iterator[None]:
+    """Within the block, models can give their attention maps: their faster implementations do not keep them."""
+    before = [model.config._attn_implementation for model in models]
+    try:
+        for model in models:
+            model.set_attn_implementation("eager")
+        yield
+    finally:
+        for model, implementation in zip(models, before, strict=True):
+            model.set_attn_implementation(implementation)
+
+
+@contextmanager
+def attention_vectors(model: PreTrainedModel) -> Iterator[list[Tensor]]:
+    """A list that holds, after a forward pass within the block, one [batch, 3, length, width] per layer.
+
+    Queries, keys and values, all heads side by side.
+
+    Raises:
+        UserError: If the three projections of the layers cannot be found.
+    """
+    gathered: list[list[Tensor]] = []
+    vectors: list[Tensor] = []
+
+    def keep(layer: int, kind: int) -> Any:
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            gathered[layer][kind] = output
+
+        return hook
+
+    hooks = []
+    for layer, projections in enumerate(_projections(model)):
+        gathered.append([torch.empty(0)] * 3)
+        hooks += [part.register_forward_hook(keep(layer, kind)) for kind, part in enumerate(projections)]
+    try:
+        yield vectors
+        vectors.extend(torch.stack(layer, dim=1) for layer in gathered)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _projections(model: PreTrainedModel) -> list[list[nn.Module]]:
+    """The three projections of each layer, in order."""
+    for names in NAMES:
+        layers = [part for part in model.modules() if all(isinstance(getattr(part, n, None), nn.Linear) for n in names)]
+        if len(layers) == model.config.num_hidden_layers:
+            return [[getattr(layer, name) for name in names] for layer in layers]
+    mend = f"no separate query, key and value projections in the layers of a {model.config.model_type} model"
+    raise UserError("objective.intermediate", f"{mend}; use an objective on hidden states")
