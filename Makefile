@@ -28,4 +28,6 @@ clean:
 .venv/installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	# Its losses are what ours are compared with; the torchvision that it asks for is not made for this torch.
+	$(BIN)/pip install --quiet --no-deps torchdistill==1.1.5
 	touch $@
