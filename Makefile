@@ -18,6 +18,8 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/where_it_pays.py
+	$(BIN)/python benchmarks/objectives.py
+	$(BIN)/python benchmarks/mutual_information.py
 
 docs: .venv/installed
 	$(BIN)/pytest tests/docs

@@ -34,3 +34,11 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
         write_text(path, "after \ud800")
     assert path.read_text() == "before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_what_killed_processes_left_of_a_folder_is_removed_when_it_is_written_again(tmp_path: Path) -> None:
+    (tmp_path / ".student.a1b2").mkdir()
+    (tmp_path / ".student.a1b2" / "model.safetensors").write_text("half")
+    with replaced_folder(tmp_path / "student") as unfinished:
+        (unfinished / "config.json").write_text("{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["student"]

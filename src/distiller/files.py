@@ -9,6 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from distiller.errors import UserError
+
+
+def check_folder(path: Path) -> None:
+    """Refuse what is to become a folder and is a file.
+
+    Raises:
+        UserError: Naming it.
+    """
+    if path.exists() and not path.is_dir():
+        raise UserError(str(path), "is a file; name a folder with --out")
+
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` so that `path` holds either what it held before or all of it, even if the process is killed."""
@@ -33,8 +45,13 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def replaced_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside `target` that takes its name when the block ends well, and is removed otherwise."""
+    """Give an empty folder beside `target` that takes its name when the block ends well, and is removed otherwise.
+
+    One process at a time may replace a folder: what killed ones left of it is removed.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{target.name}.*"):
+        shutil.rmtree(left)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         yield temporary

@@ -14,6 +14,7 @@ from huggingface_hub import constants, get_session
 from distiller.assets import cache_folder
 
 PROCESSOR = Path("/proc/cpuinfo")
+PEAK_RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate")
 HUB_TIMEOUT_SECONDS = 3
 
@@ -46,8 +47,17 @@ def has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+def reset_peak_memory() -> None:
+    """Begin to measure `peak_memory_mb` anew, where the system can (Linux)."""
+    if PEAK_RESET.exists():
+        PEAK_RESET.write_text("5", encoding="ascii")
+
+
 def peak_memory_mb() -> float:
-    """The most memory that this process has held, in megabytes."""
+    """The most memory that this process has held since `reset_peak_memory`, in megabytes; elsewhere since its start."""
+    if STATUS.exists():
+        line = next(line for line in STATUS.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
+        return round(int(line.split()[1]) * 1024 / 1e6, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
 

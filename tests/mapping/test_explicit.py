@@ -26,6 +26,9 @@ def test_pairs_are_those_given_with_weight_one_unless_said() -> None:
         ([[0, 0, -1.0]], r"mapping: pairs\.0"),
         ([[-1, 0]], r"mapping: pairs\.0"),
         ([[0]], r"mapping: pairs\.0"),
+        ([["1", 0]], r"mapping: pairs\.0\.0: Input should be a valid integer, not '1'"),
+        ([[0, True]], r"mapping: pairs\.0\.1: Input should be a valid integer, not True"),
+        ([[1.0, 0]], r"mapping: pairs\.0\.0: Input should be a valid integer, not 1\.0"),
     ],
 )
 def test_pairs_that_make_no_sense_are_refused(pairs: list[Any], mend: str) -> None:

@@ -135,6 +135,18 @@ def test_pictures_are_drawn_for_validation_and_for_each_loss(tmp_path: Path) -> 
     assert "prediction.kl" in page.text
 
 
+def test_the_mutual_information_of_each_layer_pair_is_drawn_where_there_is_any(tmp_path: Path) -> None:
+    record = _record()
+    steps = [entry for entry in record.metrics["history"] if "loss" in entry]
+    for nats, step in enumerate(steps):
+        step.update({"mutual_information.1-2": 0.5 * nats, "mutual_information.2-10": 0.25 * nats})
+    report.write([Entry("with it", record), Entry("without", _record())], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("mutual information, nats") == 1
+    assert "1 of 2" in page
+    assert "2 of 10" in page
+
+
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first", "again"):
         report.write([Entry("student", _record())], tmp_path / name)

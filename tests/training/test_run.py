@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sklearn.metrics import accuracy_score
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertModel
 
 from distiller import Pipeline, UserError, data, distill, runs, training
+from distiller.objectives import hidden_loss
 from distiller.schema import validated
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -64,6 +65,7 @@ def test_a_run_leaves_what_the_design_says(tiny_bert: Path, tmp_path: Path) -> N
         "run.json",
         "checkpoints",
         "pipeline.yaml",
+        "inputs.json",
     }
     content = json.loads((tmp_path / "out" / "run.json").read_text())
     assert content == result.record.model_dump()
@@ -277,6 +279,16 @@ def noting(title, metric):
 loop.ProgressBar = noting
 if moment == "step":
     CheckpointByTime.on_step_begin = die_at_step
+elif moment == "evaluation":
+    evaluate = DistillationTrainer.evaluate
+    def die_in_evaluation(self, *arguments, **named):
+        if "distill" in TITLE:
+            os.kill(os.getpid(), number)
+        return evaluate(self, *arguments, **named)
+    DistillationTrainer.evaluate = die_in_evaluation
+elif moment == "measuring":
+    from distiller.training import run
+    run._measure = lambda *_: os.kill(os.getpid(), number)
 else:
     original = DistillationTrainer._save_rng_state
     DistillationTrainer._save_rng_state = die_in_checkpoint
@@ -298,6 +310,8 @@ def _die(pipeline: Pipeline, folder: Path, moment: str, step: int, number: int) 
         pytest.param("step", 13, 1e-9, id="in an epoch, a checkpoint after each step"),
         pytest.param("checkpoint", 16, 10.0, id="while a checkpoint is written"),
         pytest.param("checkpoint", 24, 10.0, id="while the last checkpoint is written"),
+        pytest.param("evaluation", 8, 1e-9, id="in the evaluation of an epoch, a checkpoint after each step"),
+        pytest.param("checkpoint", 8, 1e-9, id="while an epoch's checkpoint is written, one after each step"),
     ],
 )
 def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(
@@ -396,3 +410,213 @@ def test_a_run_killed_after_its_last_step_only_measures(tiny_bert: Path, tmp_pat
     assert again.metrics["student"] == whole.metrics["student"]
     assert again.metrics["history"] == whole.metrics["history"]
     assert again.cost["train_seconds"] == whole.cost["train_seconds"]
+
+
+def test_a_run_goes_on_wherever_its_folder_has_gone(tiny_bert: Path, tmp_path: Path) -> None:
+    """The best epoch is not the last, and all that is left to do is to load and measure it."""
+    pipeline = _pipeline(tiny_bert, training={"learning_rate": 3e-2})
+    whole = distill(pipeline, tmp_path / "whole").record
+    scores = [entry["eval_accuracy"] for entry in whole.metrics["history"] if "eval_accuracy" in entry]
+    assert scores.index(max(scores)) < len(scores) - 1
+    assert _die(pipeline, tmp_path, "measuring", 0, signal.SIGKILL) == -signal.SIGKILL
+    shutil.rmtree(tmp_path / "out" / "student")
+    (tmp_path / "out").rename(tmp_path / "moved")
+    distill(pipeline, tmp_path / "moved", resume=True)
+    assert _same(_weights(tmp_path / "moved"), _weights(tmp_path / "whole"))
+
+
+def _written(path: Path, rows: int) -> Path:
+    names = ["ant", "bee"]
+    path.write_text("text,label\n" + "".join(f"{names[row % 2]} {row},{names[row % 2]}\n" for row in range(rows)))
+    return path
+
+
+@pytest.mark.parametrize("moment", ["step", "finished"])
+def test_a_run_does_not_go_on_with_other_data(tiny_bert: Path, tmp_path: Path, moment: str) -> None:
+    source = str(_written(tmp_path / "animals.csv", 120))
+    pipeline = _pipeline(tiny_bert, data={"source": source})
+    if moment == "step":
+        assert _die(pipeline, tmp_path, moment, 13, signal.SIGKILL) == -signal.SIGKILL
+    else:
+        distill(pipeline, tmp_path / "out")
+    _written(tmp_path / "animals.csv", 99)
+    with pytest.raises(UserError, match="the data changed since this run was started"):
+        distill(pipeline, tmp_path / "out", resume=True)
+
+
+def test_a_run_does_not_go_on_with_another_teacher_under_the_same_name(tiny_bert: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(tiny_bert, folder)
+    pipeline = _pipeline(folder)
+    distill(pipeline, tmp_path / "out")
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: weight + 0.01 for name, weight in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match="the teacher changed since this run was started"):
+        distill(pipeline, tmp_path / "out", resume=True)
+
+
+def test_a_finished_run_whose_student_was_removed_makes_it_again(tiny_bert: Path, tmp_path: Path) -> None:
+    first = distill(_pipeline(tiny_bert), tmp_path / "out")
+    before = _weights(tmp_path / "out")
+    shutil.rmtree(first.student_path)
+    distill(_pipeline(tiny_bert), tmp_path / "out", resume=True)
+    assert _same(_weights(tmp_path / "out"), before)
+
+
+def test_what_killed_processes_left_half_written_is_no_run(tiny_bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".pipeline.yaml.x1y2").write_text("task: cl")
+    assert distill(_pipeline(tiny_bert), tmp_path / "out", resume=True).record.status == "finished"
+
+
+def test_finetune_overwrites_no_teacher(tiny_bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "teacher").mkdir(parents=True)
+    (tmp_path / "out" / "teacher" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="teacher: is there already"):
+        training.finetune(_pipeline(tiny_bert), tmp_path / "out")
+    assert (tmp_path / "out" / "teacher" / "notes.txt").read_text() == "mine"
+
+
+def test_evaluation_needs_no_teacher_and_refuses_texts_longer_than_the_model_reads(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    result = distill(_pipeline(tiny_bert), tmp_path / "out")
+    pipeline = _pipeline(tmp_path / "gone", teacher={"finetune": None})
+    assert training.evaluate(pipeline, str(result.student_path), "test") == result.record.metrics["student"]["test"]
+    with pytest.raises(UserError, match=r"data\.max_length: 100000 is more than the \d+ tokens"):
+        training.evaluate(_pipeline(tiny_bert, data={"max_length": 100000}), str(result.student_path), "test")
+
+
+def test_an_infinite_gradient_leaves_a_record_all_the_same(tiny_bert: Path, tmp_path: Path) -> None:
+    """The norm is infinite in float32 where the loss is not."""
+    objective = {"prediction": {"type": "mse", "weight": 1e37}, "intermediate": None}
+    record = distill(_pipeline(tiny_bert, objective=objective, training={"epochs": 1}), tmp_path / "out").record
+    steps = [entry for entry in record.metrics["history"] if "loss" in entry]
+    assert record.status == "finished"
+    assert any("grad_norm" not in entry for entry in steps)
+
+
+def test_terms_of_no_weight_are_asked_nothing(tiny_bert: Path, tmp_path: Path) -> None:
+    objective = {
+        "prediction": {"type": "kl", "weight": 0},
+        "hard_label": {"weight": 1.0},
+        "intermediate": {"type": "mse", "weight": 0},
+    }
+    pipeline = _pipeline(tiny_bert, objective=objective, mapping={"type": "explicit", "pairs": [[9, 9]]})
+    record = distill(pipeline, tmp_path / "out").record
+    assert record.status == "finished"
+    assert not [name for entry in record.metrics["history"] for name in entry if name.startswith("intermediate")]
+
+
+def test_the_teacher_in_the_cache_is_that_of_its_tokenizer(tiny_bert: Path, tmp_path: Path, own_cache: Path) -> None:
+    distill(_pipeline(tiny_bert, training={"epochs": 1}), tmp_path / "first")
+    cased = tmp_path / "cased"
+    shutil.copytree(tiny_bert, cased)
+    AutoTokenizer.from_pretrained(tiny_bert, do_lower_case=False).save_pretrained(cased)
+    distill(_pipeline(cased, training={"epochs": 1}), tmp_path / "second")
+    assert len([path for path in (own_cache / "teachers").iterdir() if path.is_dir()]) == 2
+
+
+LEARNED = {
+    "mi and emd": {
+        "mapping": {"type": "emd"},
+        "objective": {"balance": "ema", "intermediate": {"type": "mi", "alpha": 0.9}},
+    },
+    "tokens and attention": {
+        "mapping": {"type": "attention"},
+        "objective": {"hard_label": {"weight": 1.0}, "intermediate": {"type": "infonce", "feature": "tokens"}},
+    },
+}
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_what_an_objective_learns_is_in_checkpoints_so_that_resume_is_exact_and_not_in_the_student(
+    tiny_bert: Path, tmp_path: Path, name: str
+) -> None:
+    """Killed within an epoch, after a checkpoint at each step; the last batch of an epoch is of one text."""
+    pipeline = _pipeline(
+        tiny_bert, data={"limit": 57}, training={"epochs": 2, "checkpoint_minutes": 1e-9}, **LEARNED[name]
+    )
+    assert _die(pipeline, tmp_path, "step", 13, signal.SIGKILL) == -signal.SIGKILL
+    resumed = distill(pipeline, tmp_path / "out", resume=True).record
+    whole = distill(pipeline, tmp_path / "whole").record
+    assert _same(_weights(tmp_path / "out"), _weights(tmp_path / "whole"))
+    assert resumed.metrics["mutual_information"] == whole.metrics["mutual_information"]
+    plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out" / "student")
+    assert _weights(tmp_path / "out").keys() == plain.state_dict().keys()
+
+
+def test_the_record_has_the_mutual_information_of_each_layer_pair_over_training(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    objective = {"intermediate": {"type": "infonce", "critic": {"type": "bilinear"}}, "balance": "ema"}
+    metrics = distill(_pipeline(tiny_bert, objective=objective), tmp_path / "out").record.metrics
+    steps = [entry for entry in metrics["history"] if "loss" in entry]
+    pairs = [name.removeprefix("mutual_information.") for name in steps[0] if name.startswith("mutual_information.")]
+    depth = AutoModelForSequenceClassification.from_pretrained(tiny_bert).config.num_hidden_layers
+    assert pairs == ["0-0", f"1-{depth // 2}", f"2-{depth}"]
+    for entry in steps:
+        nats = [entry[f"mutual_information.{pair}"] for pair in pairs]
+        assert entry["raw.intermediate.infonce"] == pytest.approx(np.log(8) - np.mean(nats), abs=1e-4)
+        assert entry["loss"] == pytest.approx(entry["prediction.kl"] + entry["intermediate.infonce"], rel=1e-3)
+    assert metrics["mutual_information"] == {pair: steps[-1][f"mutual_information.{pair}"] for pair in pairs}
+    of_one = [entry[f"mutual_information.{pairs[1]}"] for entry in steps]
+    assert np.mean(of_one[-4:]) > np.mean(of_one[:4])
+
+
+def test_critics_learn_at_their_own_rate(tiny_bert: Path, tmp_path: Path) -> None:
+    drawn = hidden_loss("mi")
+    width = int(AutoModelForSequenceClassification.from_pretrained(tiny_bert).config.hidden_size)
+    drawn.draw(width, width, seed=0)
+    expected = {f"objective.between_layers.losses.0.{name}": value for name, value in drawn.state_dict().items()}
+    moved = []
+    for factor in (1e-12, 1.0, 10.0):
+        objective = {"intermediate": {"type": "mi", "learning_rate_factor": factor}}
+        out = tmp_path / str(factor)
+        distill(_pipeline(tiny_bert, objective=objective, training={"epochs": 1}), out)
+        kept = load_file(out / "checkpoints" / "checkpoint-8" / "model.safetensors")
+        moved.append(max(float((kept[name] - value).abs().max()) for name, value in expected.items()))
+    assert moved[0] < 1e-6
+    assert moved[2] > 3 * moved[1] > 1e-3
+
+
+def test_tokenizers_may_differ_for_bounds_on_the_means_of_texts(tiny_bert: Path, tmp_path: Path) -> None:
+    """Each side's mean is over its own tokens."""
+    other = tmp_path / "other"
+    shutil.copytree(tiny_bert, other)
+    AutoTokenizer.from_pretrained(tiny_bert, do_lower_case=False).save_pretrained(other)
+    pipeline = _pipeline(
+        tiny_bert,
+        student={"layers": None, "model": str(other)},
+        objective={"intermediate": {"type": "mi", "feature": "mean"}},
+        training={"epochs": 1},
+    )
+    assert distill(pipeline, tmp_path / "out").record.status == "finished"
+
+
+@pytest.mark.parametrize(
+    "intermediate",
+    [
+        {"type": "attention-mse"},
+        {"type": "attention-kl"},
+        {"type": "minilm", "relation_heads": 4},
+        {"type": "cka"},
+        {"type": "rkd"},
+        {"type": "gram"},
+        {"type": "nst"},
+        {"type": "vid"},
+        {"type": "simple-contrastive", "queue": 16},
+    ],
+    ids=lambda intermediate: intermediate["type"],
+)
+def test_every_loss_between_layers_trains_a_student_that_keeps_nothing_of_it(
+    tiny_bert: Path, tmp_path: Path, intermediate: dict[str, Any]
+) -> None:
+    objective = {"prediction": None, "intermediate": intermediate}
+    result = distill(_pipeline(tiny_bert, objective=objective, training={"epochs": 2}), tmp_path / "out")
+    assert result.record.status == "finished"
+    losses = [entry["loss"] for entry in result.record.metrics["history"] if "loss" in entry]
+    assert np.isfinite(losses).all()
+    _, report = AutoModelForSequenceClassification.from_pretrained(result.student_path, output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]

@@ -14,8 +14,10 @@ def doctor(
     from rich.table import Table
 
     from distiller import machine
-    from distiller.files import write_json
+    from distiller.files import check_folder, write_json
 
+    if out is not None:
+        check_folder(out)
     findings = machine.examine()
     table = Table(show_header=False)
     for name, finding in findings.items():

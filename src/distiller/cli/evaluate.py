@@ -20,9 +20,11 @@ def evaluate(
     from rich.table import Table
 
     from distiller import training
-    from distiller.files import write_json
+    from distiller.files import check_folder, write_json
     from distiller.pipeline import Pipeline
 
+    if out is not None:
+        check_folder(out)
     scores = training.evaluate(Pipeline.from_yaml(pipeline, changes), model, split)
     table = Table("metric", split)
     for name, score in scores.items():

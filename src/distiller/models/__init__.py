@@ -13,6 +13,7 @@ from distiller.models.loading import (
     quiet,
     same_tokenizer,
     seeded,
+    tokenizer_fingerprint,
 )
 from distiller.models.saving import save
 from distiller.models.student import build_student, check_layers, cut
@@ -42,4 +43,5 @@ __all__ = [
     "save",
     "seeded",
     "size_on_disk",
+    "tokenizer_fingerprint",
 ]

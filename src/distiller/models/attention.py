@@ -19,18 +19,30 @@ NAMES = (
 )
 """What transformers calls the three projections, by architecture."""
 
+JOINED = "Wqkv"
+"""What it calls the three in one."""
+
 
 @contextmanager
 def attention_maps(*models: PreTrainedModel) -> Iterator[None]:
-    """Within the block, models can give their attention maps: their faster implementations do not keep them."""
+    """Within the block, models can give their attention maps, and these are probabilities.
+
+    Their faster implementations do not keep maps. In training, transformers gives what dropout left of the maps, with
+    zeros among them: within the block, attention has no dropout. All other dropout is as it was.
+    """
     before = [model.config._attn_implementation for model in models]
+    dropouts = [(holder, name, getattr(holder, name)) for model in models for holder, name in _dropouts(model)]
     try:
         for model in models:
             model.set_attn_implementation("eager")
+        for holder, name, _ in dropouts:
+            setattr(holder, name, 0.0)
         yield
     finally:
         for model, implementation in zip(models, before, strict=True):
             model.set_attn_implementation(implementation)
+        for holder, name, probability in dropouts:
+            setattr(holder, name, probability)
 
 
 @contextmanager
@@ -61,6 +73,22 @@ def attention_vectors(model: PreTrainedModel) -> Iterator[list[Tensor]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _dropouts(model: PreTrainedModel) -> list[tuple[nn.Module, str]]:
+    """What holds the probability of the dropout of attention maps, and under which name."""
+    projections = {JOINED, *(names[0] for names in NAMES)}
+    holders: list[tuple[nn.Module, str]] = []
+    for part in model.modules():
+        if not any(isinstance(getattr(part, name, None), nn.Linear) for name in projections):
+            continue
+        for name in ("dropout", "attention_dropout"):
+            dropout = getattr(part, name, None)
+            if isinstance(dropout, nn.Dropout):
+                holders.append((dropout, "p"))
+            elif isinstance(dropout, float):
+                holders.append((part, name))
+    return holders
 
 
 def _projections(model: PreTrainedModel) -> list[list[nn.Module]]:

@@ -1,10 +1,14 @@
 """What a run record says of a model."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel
+
+NO_BEHAVIOUR = {"_name_or_path", "architectures", "dtype", "transformers_version"}
+"""Fields of a config that say where a model came from and who saved it, or what its weights say themselves."""
 
 
 def describe(model: PreTrainedModel) -> dict[str, Any]:
@@ -23,8 +27,9 @@ def size_on_disk(folder: Path) -> int:
 
 
 def fingerprint(model: PreTrainedModel) -> str:
-    """SHA-256 over the config's shape and every weight: equal for equal models, wherever they were loaded from."""
-    digest = hashlib.sha256(str(type(model)).encode())
+    """SHA-256 over the config and every weight: equal for models that behave alike, wherever they were loaded from."""
+    config = {name: value for name, value in model.config.to_dict().items() if name not in NO_BEHAVIOUR}
+    digest = hashlib.sha256(f"{type(model)}{json.dumps(config, sort_keys=True, default=str)}".encode())
     for name, weight in sorted(model.state_dict().items()):
         digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
         digest.update(weight.detach().cpu().contiguous().numpy().tobytes())

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from distiller.objectives.config import HardLabel, ObjectiveConfig, check_compatible
-from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, Intermediate
+from distiller.objectives.intermediate import FROM_MAPS, HiddenLoss, HiddenLossConfig, Intermediate
 from distiller.objectives.objective import Features, Layers, Objective
 from distiller.objectives.prediction import Prediction, PredictionLoss
 from distiller.schema import validated_by
@@ -14,6 +14,7 @@ _PREDICTION: TypeAdapter[Prediction] = TypeAdapter(Prediction)
 _INTERMEDIATE: TypeAdapter[Intermediate] = TypeAdapter(Intermediate)
 
 __all__ = [
+    "FROM_MAPS",
     "Features",
     "HardLabel",
     "HiddenLoss",

@@ -27,10 +27,19 @@ class ObjectiveConfig(Config):
     intermediate: Intermediate | None = None
     balance: Literal["none", "ema"] = "none"
 
+    @property
+    def on_predictions(self) -> Prediction | None:
+        """The loss on predictions, if it is computed."""
+        return self.prediction if self.prediction is not None and self.prediction.weight > 0 else None
+
+    @property
+    def between_layers(self) -> Intermediate | None:
+        """The loss between layers, if it is computed."""
+        return self.intermediate if self.intermediate is not None and self.intermediate.weight > 0 else None
+
     @model_validator(mode="after")
     def _something_to_learn(self) -> "ObjectiveConfig":
-        terms = (self.prediction, self.hard_label, self.intermediate)
-        if not any(term is not None and term.weight > 0 for term in terms):
+        if self.on_predictions is None and self.between_layers is None and self.hard_label.weight == 0:
             raise ValueError("no term has a positive weight; give prediction, hard_label or intermediate one")
         return self
 
@@ -46,7 +55,7 @@ def check_compatible(config: ObjectiveConfig, *, outputs: int, same_tokenizer: b
     Raises:
         UserError: With the reason and what to use in its place.
     """
-    prediction, intermediate = config.prediction, config.intermediate
+    prediction, intermediate = config.on_predictions, config.between_layers
     if prediction is not None and prediction.compares_distributions and outputs == 1:
         mend = f"{prediction.type} compares distributions, and one output has none: softmax of it is always 1; use mse"
         raise UserError("objective.prediction", mend)

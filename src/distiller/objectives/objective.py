@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 import torch
@@ -33,6 +34,13 @@ class Features:
     hidden_states: tuple[Tensor, ...] | None = None
     attention_maps: tuple[Tensor, ...] | None = None
     attention_vectors: tuple[Tensor, ...] | None = None
+
+    @cached_property
+    def attention_scores(self) -> tuple[Tensor, ...] | None:
+        """The logarithm of the attention maps, finite: scores whose softmax over the keys is the map."""
+        if self.attention_maps is None:
+            return None
+        return tuple(_logarithm(layer) for layer in self.attention_maps)
 
 
 @dataclass(frozen=True)
@@ -70,12 +78,12 @@ class Objective(nn.Module):
         seed: int,
     ) -> None:
         super().__init__()
-        self._prediction = config.prediction if config.prediction and config.prediction.weight > 0 else None
+        self._prediction = config.on_predictions
         self._hard_label_weight = config.hard_label.weight
         self._hard_label_loss = hard_label_loss
         self.prediction_loss = self._prediction.build() if self._prediction else None
-        between = config.intermediate if config.intermediate and config.intermediate.weight > 0 else None
-        self.between_layers = BetweenLayers(between, layers, seed) if between and layers else None
+        between = config.between_layers
+        self.between_layers = BetweenLayers(between, layers, seed) if between is not None and layers else None
         self._weights = _weights(config)
         self.balance = Balance([*self._weights]) if config.balance == "ema" else None
 
@@ -184,14 +192,19 @@ class BetweenLayers(nn.Module):
         return read[layer if self.config.reads == "hidden_states" else layer - 1]
 
 
+def _logarithm(probabilities: Tensor) -> Tensor:
+    probabilities = probabilities.to(torch.promote_types(probabilities.dtype, torch.float32))
+    return probabilities.clamp(min=torch.finfo(probabilities.dtype).tiny).log()
+
+
 def _weights(config: ObjectiveConfig) -> dict[str, float]:
     """Of each term that is computed, by name."""
-    terms = {
-        f"prediction.{config.prediction.type}" if config.prediction else "": config.prediction,
-        "hard_label": config.hard_label,
-        f"intermediate.{config.intermediate.type}" if config.intermediate else "": config.intermediate,
-    }
-    return {name: term.weight for name, term in terms.items() if term is not None and term.weight > 0}
+    weights = {"hard_label": config.hard_label.weight} if config.hard_label.weight > 0 else {}
+    if config.on_predictions is not None:
+        weights[f"prediction.{config.on_predictions.type}"] = config.on_predictions.weight
+    if config.between_layers is not None:
+        weights[f"intermediate.{config.between_layers.type}"] = config.between_layers.weight
+    return weights
 
 
 def _projected(states: Tensor, mask: Tensor, projection: nn.Linear) -> Tensor:

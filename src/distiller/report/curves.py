@@ -1,6 +1,7 @@
 """How the runs went, as pictures: scalable, inside the page, the same bytes for the same record."""
 
 import io
+import math
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -11,6 +12,8 @@ from matplotlib.figure import Figure
 from distiller.report.rows import Entry
 
 GREY = "#808080"
+MUTUAL_INFORMATION = "mutual_information."
+LEGEND_FITS = 8
 
 
 def validation(entries: Sequence[Entry]) -> str | None:
@@ -39,6 +42,27 @@ def loss(entry: Entry) -> str | None:
     return _svg(figure, axes)
 
 
+def mutual_information(entry: Entry) -> str | None:
+    """How much of each teacher layer each student layer holds, in nats, over the steps; None if nobody estimated it."""
+    history = entry.record.metrics.get("history", [])
+    names = sorted({name for step in history for name in step if name.startswith(MUTUAL_INFORMATION)}, key=_layers)
+    if not names:
+        return None
+    figure, axes = _figure("step", "mutual information, nats")
+    for name in names:
+        student, teacher = _layers(name)
+        axes.plot(*zip(*_points(entry, "step", name), strict=True), label=f"{student} of {teacher}")
+    if len(names) > LEGEND_FITS:
+        figure.set_figheight(figure.get_figheight() * 1.6)
+    axes.legend(title="student layer of teacher layer", ncols=math.ceil(len(names) / LEGEND_FITS))
+    return _svg(figure, axes)
+
+
+def _layers(name: str) -> tuple[int, int]:
+    student, teacher = name.removeprefix(MUTUAL_INFORMATION).split("-")
+    return int(student), int(teacher)
+
+
 def _is_term(name: str) -> bool:
     return name == "hard_label" or name.startswith(("prediction.", "intermediate."))
 
@@ -61,7 +85,10 @@ def _figure(x: str, y: str) -> tuple[Figure, Axes]:
 
 
 def _svg(figure: Figure, axes: Axes) -> str:
-    axes.legend(frameon=False, labelcolor=GREY)
+    legend = axes.get_legend() or axes.legend()
+    legend.set_frame_on(False)
+    for text in (legend.get_title(), *legend.get_texts()):
+        text.set_color(GREY)
     figure.patch.set_alpha(0)
     axes.patch.set_alpha(0)
     stream = io.StringIO()

@@ -43,6 +43,10 @@ def _pictures(entries: Sequence[Entry]) -> list[tuple[str, Markup]]:
         return []
     drawn = [("Validation after each epoch", curves.validation(entries))]
     drawn += [(f"Loss of the student: {entry.title}", curves.loss(entry)) for entry in entries]
+    drawn += [
+        (f"How much of the teacher's layers the student's hold: {entry.title}", curves.mutual_information(entry))
+        for entry in entries
+    ]
     return [(caption, Markup(svg)) for caption, svg in drawn if svg is not None]  # noqa: S704
 
 

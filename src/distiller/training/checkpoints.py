@@ -8,6 +8,10 @@ from typing import Any, cast
 
 from transformers import TrainerCallback
 
+from distiller.files import write_json
+
+STATE = "trainer_state.json"
+
 
 class CheckpointByTime(TrainerCallback):
     """Ask for a checkpoint within an epoch when the last one is old: little is lost in a long epoch."""
@@ -17,6 +21,8 @@ class CheckpointByTime(TrainerCallback):
         self._last = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if _ends_epoch(args, state):
+            return  # the epoch's own checkpoint follows its evaluation, which a resumed run must not miss
         if time.monotonic() - self._last >= self._seconds:
             control.should_save = True
 
@@ -24,17 +30,29 @@ class CheckpointByTime(TrainerCallback):
         self._last = time.monotonic()
 
 
-def remove_unfinished_checkpoints(folder: Path) -> None:
-    """Remove checkpoints that a killed process left half written: the trainer writes its state last of all."""
+def _ends_epoch(args: Any, state: Any) -> bool:
+    return int(state.global_step) % (int(state.max_steps) // int(args.num_train_epochs)) == 0
+
+
+def make_ready(folder: Path) -> None:
+    """Remove checkpoints that a killed process left half written, and tell the others where the best of them is now.
+
+    The trainer writes its state last of all; in it is the path of the best checkpoint as it was then.
+    """
     for checkpoint in folder.glob("checkpoint-*"):
         if logged(checkpoint) is None:
             shutil.rmtree(checkpoint)
+            continue
+        state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+        if state["best_global_step"] is not None:
+            best = folder / f"checkpoint-{state['best_global_step']}"
+            write_json(checkpoint / STATE, {**state, "best_model_checkpoint": str(best)})
 
 
 def logged(checkpoint: Path) -> list[dict[str, float]] | None:
     """What the trainer had logged at a checkpoint; None if the checkpoint is not whole."""
     try:
-        state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
         return cast("list[dict[str, float]]", state["log_history"])
     except (OSError, ValueError, KeyError):
         return None

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from distiller import models
-from distiller.objectives import Features, Objective
+from distiller.objectives import FROM_MAPS, Features, Objective
 
 
 class Distillation(nn.Module):
@@ -57,7 +57,7 @@ class Distillation(nn.Module):
             output = model(
                 **inputs,
                 output_hidden_states=reads == "hidden_states",
-                output_attentions=reads == "attention_maps",
+                output_attentions=reads in FROM_MAPS,
             )
         mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
         vectors_of_layers = tuple(recorded) if recorded is not None else None

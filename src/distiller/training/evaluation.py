@@ -36,7 +36,7 @@ def predict(model: PreTrainedModel, split: Encoded, tokenizer: PreTrainedTokeniz
     logits = np.empty((len(order), parts[0].shape[-1]), dtype=np.float32)
     logits[order] = torch.cat(parts).numpy()
     if not np.isfinite(logits).all():
-        raise UserError(place, "its predictions are not finite; lower training.learning_rate")
+        raise UserError(place, "predictions are not finite numbers; lower the learning_rate that it is trained with")
     return Predictions(logits, np.asarray(split.targets))
 
 

@@ -10,7 +10,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from distiller.models import FinetuneConfig, quiet
 from distiller.training import precision
-from distiller.training.checkpoints import CheckpointByTime, remove_unfinished_checkpoints
+from distiller.training.checkpoints import CheckpointByTime, make_ready
 from distiller.training.distillation import Distillation
 from distiller.training.examples import TrainingSet
 from distiller.training.progress import ProgressBar
@@ -64,7 +64,7 @@ def fit(
     Raises:
         UserError: If a loss is not finite: which term, at which step, what to lower.
     """
-    remove_unfinished_checkpoints(folder)
+    make_ready(folder)
     bar = ProgressBar(title, validation.metric)
     with isolated_random_state(seed), quiet():
         trainer = DistillationTrainer(
@@ -84,9 +84,16 @@ def fit(
             trainer.train_from(get_last_checkpoint(str(folder)) if folder.is_dir() else None)
         finally:
             bar.stop()
-    history = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
+    if trainer.state.best_model_checkpoint is None:
+        raise RuntimeError(f"no best checkpoint is left in {folder}")
+    history = [_finite(entry) for entry in trainer.state.log_history if "train_runtime" not in entry]
     seconds = history[-1]["seconds"]
     return Course(history, seconds, config.epochs * len(examples) / seconds)
+
+
+def _finite(entry: dict[str, float]) -> dict[str, float]:
+    """Without what is no number: the norm of a gradient may be infinite before it is clipped."""
+    return {name: value for name, value in entry.items() if math.isfinite(value)}
 
 
 def _arguments(config: FinetuneConfig, examples: int, metric: str, seed: int, folder: Path) -> TrainingArguments:
@@ -116,6 +123,6 @@ def _arguments(config: FinetuneConfig, examples: int, metric: str, seed: int, fo
         disable_tqdm=True,
         report_to=[],
     )
-    # Several GPUs in one process would copy the student to each, but not the teacher: `accelerate launch` serves them.
+    # Several GPUs in one process would copy the student to each, but not the teacher.
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments

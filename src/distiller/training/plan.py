@@ -7,7 +7,7 @@ from transformers import PretrainedConfig
 from distiller import data, models, tasks
 from distiller.data import Dataset
 from distiller.errors import UserError
-from distiller.objectives import HiddenLossConfig, Layers, check_compatible
+from distiller.objectives import FROM_MAPS, HiddenLossConfig, Layers, check_compatible
 from distiller.pipeline import Pipeline
 from distiller.tasks import SequenceTask
 from distiller.training.examples import Reader
@@ -44,10 +44,10 @@ class Plan:
 
     def layers(self, student: PretrainedConfig, teacher: PretrainedConfig) -> Layers | None:
         """What the intermediate objective compares; None if there is none."""
-        intermediate = self.pipeline.objective.intermediate
+        intermediate = self.pipeline.objective.between_layers
         if intermediate is None:
             return None
-        width = "num_attention_heads" if intermediate.reads == "attention_maps" else "hidden_size"
+        width = "num_attention_heads" if intermediate.reads in FROM_MAPS else "hidden_size"
         return Layers(
             [(student_layer, teacher_layer) for student_layer, teacher_layer, _ in self.pairs],
             self.pipeline.mapping.weights(self.pairs),
@@ -63,10 +63,10 @@ def make_plan(pipeline: Pipeline) -> Plan:
         UserError: Naming the field, file or row that does not fit, and the mend.
     """
     task = tasks.build(pipeline.task)
-    teacher, teacher_reader = _read_by(pipeline.teacher.model, "teacher.model", pipeline)
+    teacher, teacher_reader = read_by(pipeline.teacher.model, "teacher.model", pipeline)
     student, student_reader = teacher, teacher_reader
     if pipeline.student.model is not None:
-        student, student_reader = _read_by(pipeline.student.model, "student.model", pipeline)
+        student, student_reader = read_by(pipeline.student.model, "student.model", pipeline)
     if models.same_tokenizer(teacher_reader.tokenizer, student_reader.tokenizer):
         student_reader = teacher_reader
     if pipeline.student.layers is not None:
@@ -85,8 +85,12 @@ def make_plan(pipeline: Pipeline) -> Plan:
     return Plan(pipeline, task, dataset, classes, metric, teacher_reader, student_reader, pairs)
 
 
-def _read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConfig, Reader]:
-    """The config of a model, and how it reads texts."""
+def read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConfig, Reader]:
+    """The config of a model, and how it reads texts.
+
+    Raises:
+        UserError: If there is no such model, or it does not read as many tokens as the pipeline asks for.
+    """
     config, tokenizer = models.load_config(model, place), models.load_tokenizer(model, place)
     longest = models.longest_text(config, tokenizer)
     if pipeline.data.max_length > longest:
@@ -96,12 +100,13 @@ def _read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConf
 
 
 def _pairs(pipeline: Pipeline, student: PretrainedConfig, teacher: PretrainedConfig) -> list[tuple[int, int, float]]:
-    intermediate = pipeline.objective.intermediate
+    intermediate = pipeline.objective.between_layers
     if intermediate is None:
         return []
     layers = pipeline.student.layers
     depth = int(student.num_hidden_layers) if layers is None else len(layers)
     pairs = pipeline.mapping.between(depth, int(teacher.num_hidden_layers))
+    intermediate.check_widths(int(student.hidden_size), int(teacher.hidden_size))
     if intermediate.reads == "hidden_states":
         return pairs
     return _with_attention(pairs, intermediate, student, teacher)
@@ -115,7 +120,7 @@ def _with_attention(
 ) -> list[tuple[int, int, float]]:
     """The pairs without those of the embeddings, which have no attention."""
     heads = int(student.num_attention_heads), int(teacher.num_attention_heads)
-    if intermediate.reads == "attention_maps" and heads[0] != heads[1]:
+    if intermediate.reads in FROM_MAPS and heads[0] != heads[1]:
         mend = f"compares head by head, but the student has {heads[0]} heads, its teacher {heads[1]}; use minilm"
         raise UserError("objective.intermediate", f"{intermediate.type} {mend}")
     pairs = [pair for pair in pairs if pair[0] > 0 and pair[1] > 0]

@@ -8,18 +8,20 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from distiller import models
+from distiller import data, models, tasks
 from distiller.data import Examples
 from distiller.errors import UserError
-from distiller.machine import peak_memory_mb
-from distiller.objectives import Objective
+from distiller.files import check_folder
+from distiller.machine import peak_memory_mb, reset_peak_memory
+from distiller.objectives import FROM_MAPS, Objective
 from distiller.pipeline import Pipeline
 from distiller.runs import FILE, RunRecord, new_record
+from distiller.training import inputs
 from distiller.training.distillation import Distillation
 from distiller.training.evaluation import compare_latency, predict
 from distiller.training.examples import Encoded, Reader, TrainingSet, encode
 from distiller.training.loop import Course, fit
-from distiller.training.plan import Plan, make_plan
+from distiller.training.plan import Plan, make_plan, read_by
 from distiller.training.teacher import Teacher, prepare
 from distiller.training.trainer import Validation
 
@@ -38,7 +40,8 @@ class RunResult:
 def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunResult:  # noqa: FBT001, FBT002 - a contract
     """Distil a student as `pipeline` says, into the folder `out`.
 
-    Leaves `out`/student (a plain Hugging Face folder), `out`/run.json, `out`/checkpoints and `out`/pipeline.yaml.
+    Leaves `out`/student (a plain Hugging Face folder), `out`/run.json, `out`/checkpoints, and what a resumed run is
+    held against: `out`/pipeline.yaml and `out`/inputs.json.
 
     Args:
         pipeline: The point of the search space to run.
@@ -46,16 +49,21 @@ def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunRes
         resume: Go on from what an earlier call with this pipeline left there; a finished run is given back as it is.
 
     Raises:
-        UserError: If the pipeline, the data or `out` is not usable, or the loss is not finite.
+        UserError: If the pipeline, the data or `out` is not usable, the loss is not finite, or the data or a model is
+            not what an earlier call had.
     """
     out = Path(out)
     finished = _earlier(out, pipeline, resume=resume)
+    plan = make_plan(pipeline)
+    found = inputs.fingerprints(plan)
+    inputs.check_same(out, found)
     if finished is not None:
         return RunResult(finished, out / STUDENT)
-    plan = make_plan(pipeline)
     record = new_record(pipeline.model_dump(), pipeline.seed)
     record.data = plan.dataset.describe()
+    reset_peak_memory()
     pipeline.to_yaml(out / PIPELINE)
+    inputs.keep(out, found)
     with _recorded(record, out):
         teacher = prepare(plan)
         record.teacher = {"model": pipeline.teacher.model, **models.describe(teacher.model)}
@@ -69,10 +77,13 @@ def finetune(pipeline: Pipeline, out: str | Path) -> Path:
     """Fine-tune the teacher of `pipeline` and leave it in `out`/teacher, a plain Hugging Face folder.
 
     Raises:
-        UserError: If the pipeline or the data is not usable.
+        UserError: If the pipeline or the data is not usable, or `out`/teacher is there already.
     """
-    plan = make_plan(pipeline)
     folder = Path(out) / "teacher"
+    check_folder(Path(out))
+    if folder.exists():
+        raise UserError(str(folder), "is there already; name another --out")
+    plan = make_plan(pipeline)
     models.save(prepare(plan).model, plan.teacher_reader.tokenizer, folder)
     return folder
 
@@ -83,19 +94,20 @@ def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
     Raises:
         UserError: If the model or the data is not usable.
     """
-    plan = make_plan(pipeline)
-    reader = Reader(models.load_tokenizer(model, model), pipeline.data.max_length)
+    task = tasks.build(pipeline.task)
+    _, reader = read_by(model, model, pipeline)
     loaded = models.load_classifier(model, {}, model, pipeline.seed)
-    classes = models.classes_in_order_of(loaded.config, plan.dataset.classes, model)
-    examples: Examples = getattr(plan.dataset, split)
-    return _scores(plan, loaded, reader, encode(examples, classes, plan.task, reader))
+    dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
+    classes = models.classes_in_order_of(loaded.config, dataset.classes, model)
+    examples: Examples = getattr(dataset, split)
+    return task.scores(predict(loaded, encode(examples, classes, task, reader), reader.tokenizer, model))
 
 
 def _earlier(out: Path, pipeline: Pipeline, *, resume: bool) -> RunRecord | None:
     """The finished run in `out`, if that is what the user goes on from."""
-    if out.exists() and not out.is_dir():
-        raise UserError(str(out), "is a file; name a folder with --out")
-    if not out.exists() or not any(out.iterdir()):
+    check_folder(out)
+    # What begins with a dot is what a killed process left of a file that it was about to write.
+    if not out.exists() or all(path.name.startswith(".") for path in out.iterdir()):
         return None
     if not resume:
         raise UserError(str(out), "is not empty; add --resume to go on with the run in it, or name another --out")
@@ -104,7 +116,8 @@ def _earlier(out: Path, pipeline: Pipeline, *, resume: bool) -> RunRecord | None
     if Pipeline.from_yaml(out / PIPELINE) != pipeline:
         raise UserError(str(out / PIPELINE), "is another pipeline than the one given; name another --out")
     record = RunRecord.read(out) if (out / FILE).exists() else None
-    return record if record is not None and record.status == "finished" else None
+    whole = record is not None and record.status == "finished" and (out / STUDENT).is_dir()
+    return record if whole else None
 
 
 @contextmanager
@@ -133,7 +146,7 @@ def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Co
     layers = plan.layers(student.config, teacher.model.config)
     objective = Objective(pipeline.objective, layers, task.label_loss, pipeline.seed)
     validation = encode(dataset.validation, plan.classes, task, plan.student_reader)
-    with models.attention_maps(*(student, teacher.model) if objective.reads == "attention_maps" else ()):
+    with models.attention_maps(*(student, teacher.model) if objective.reads in FROM_MAPS else ()):
         course = fit(
             Distillation(student, objective, teacher.model),
             _training_set(plan),
@@ -188,6 +201,9 @@ def _measure(
     }
     score, teacher_score = (scores[name]["test"][plan.metric] for name in ("student", "teacher"))
     record.metrics = {"primary": plan.metric, "split": "test", "score": score, **scores, "history": course.history}
+    transferred = _last_estimates(course)
+    if transferred:
+        record.metrics["mutual_information"] = transferred
     record.retention = score / teacher_score if teacher_score > 0 else None
     record.student["size_mb"] = round(models.size_on_disk(out / STUDENT) / 1e6, 2)
     record.teacher["size_mb"] = round(_saved_size(plan, teacher) / 1e6, 2)
@@ -203,8 +219,18 @@ def _measure(
     )
 
 
+def _last_estimates(course: Course) -> dict[str, float]:
+    """The mutual information in nats of each layer pair, as it was last logged: `student layer-teacher layer`."""
+    return {
+        name.removeprefix("mutual_information."): nats
+        for entry in course.history
+        for name, nats in entry.items()
+        if name.startswith("mutual_information.")
+    }
+
+
 def _scores(plan: Plan, model: PreTrainedModel, reader: Reader, split: Encoded) -> dict[str, float]:
-    return plan.task.scores(predict(model, split, reader.tokenizer, "the model"))
+    return plan.task.scores(predict(model, split, reader.tokenizer, "training"))
 
 
 def _saved_size(plan: Plan, teacher: Teacher) -> int:

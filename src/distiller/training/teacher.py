@@ -69,6 +69,7 @@ def _key(plan: Plan, config: FinetuneConfig, start: PreTrainedModel) -> str:
         "classes": plan.classes,
         "task": plan.task.name,
         "metric": plan.metric,
+        "tokenizer": models.tokenizer_fingerprint(plan.teacher_reader.tokenizer),
         "max_length": plan.teacher_reader.max_length,
         "seed": plan.pipeline.seed,
     }

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase, Trainer
 
 from distiller.errors import UserError
 from distiller.tasks import SequenceTask
-from distiller.training.checkpoints import logged
+from distiller.training.checkpoints import STATE, logged
 from distiller.training.distillation import Distillation
 from distiller.training.evaluation import predict
 from distiller.training.examples import Encoded, TrainingSet
@@ -60,6 +60,7 @@ class DistillationTrainer(Trainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The task's metrics of the student on the validation split."""
+        self._refuse_values_that_are_not_finite()
         with self._clock.paused():
             student = cast("Distillation", self.accelerator.unwrap_model(self.model)).student
             predictions = predict(student, self._validation.split, self._validation.tokenizer, self._section)
@@ -122,6 +123,8 @@ class DistillationTrainer(Trainer):
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         self._refuse_values_that_are_not_finite()
+        # A checkpoint that is written again is not whole until its state is there again.
+        (Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}" / STATE).unlink(missing_ok=True)
         super()._save_checkpoint(*args, **kwargs)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002

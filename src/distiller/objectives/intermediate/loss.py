@@ -12,7 +12,10 @@ from distiller.objectives.views import TextFeature
 from distiller.schema import Config
 
 Level = Literal["token", "sequence"]
-Reading = Literal["hidden_states", "attention_maps", "attention_vectors"]
+Reading = Literal["hidden_states", "attention_maps", "attention_scores", "attention_vectors"]
+
+FROM_MAPS: tuple[Reading, ...] = ("attention_maps", "attention_scores")
+"""What comes of attention maps: of as many heads on both sides, and of models that keep their maps."""
 
 
 class HiddenLoss(nn.Module):
@@ -84,6 +87,13 @@ class HiddenLossConfig(Config):
     def pools(self) -> TextFeature | None:
         """What vector of a text is compared, if only that: each model's own, whatever tokens it reads."""
         return None
+
+    def check_widths(self, student_width: int, teacher_width: int) -> None:
+        """Refuse models whose widths the loss cannot take.
+
+        Raises:
+            UserError: With the option to change.
+        """
 
     @abstractmethod
     def build(self) -> HiddenLoss:

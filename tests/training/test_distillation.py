@@ -1,0 +1,55 @@
+"""Student, critics and layer weights under data-parallel training."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+RANK = """
+import sys
+import torch
+from torch.nn.parallel import DistributedDataParallel
+from transformers import AutoModelForSequenceClassification
+from distiller.mapping import EMD
+from distiller.objectives import Layers, Objective, ObjectiveConfig
+from distiller.schema import validated
+from distiller.training.distillation import Distillation
+
+folder, rank, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+torch.distributed.init_process_group("gloo", init_method=f"file://{out}/meeting", rank=rank, world_size=2)
+torch.manual_seed(rank)
+student, teacher = (AutoModelForSequenceClassification.from_pretrained(folder) for _ in range(2))
+width, depth = student.config.hidden_size, student.config.num_hidden_layers
+mapping = EMD()
+pairs = mapping.between(depth, depth)
+config = validated(ObjectiveConfig, {"intermediate": {"type": "mi"}, "balance": "ema"}, "objective")
+layers = Layers([pair[:2] for pair in pairs], mapping.weights(pairs), width, width)
+objective = Objective(config, layers, torch.nn.functional.cross_entropy, seed=0)
+model = DistributedDataParallel(Distillation(student, objective, teacher))
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+for step in range(3):
+    texts = 1 if rank == 1 and step == 1 else 4  # one rank gets a last batch of one text
+    inputs = {"input_ids": torch.randint(5, 100, (texts, 6)), "attention_mask": torch.ones(texts, 6).long()}
+    terms, _ = model(student_inputs=inputs, teacher_inputs=None, targets=torch.zeros(texts).long())
+    optimizer.zero_grad()
+    torch.stack([*terms.values()]).sum().backward()
+    optimizer.step()
+torch.save(dict(model.module.named_parameters()), f"{out}/{rank}.pt")
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_ranks_hold_the_same_student_and_critics_though_their_batches_differ(tiny_bert: Path, tmp_path: Path) -> None:
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, str(tiny_bert), str(rank), str(tmp_path)], stderr=subprocess.PIPE, text=True
+        )
+        for rank in range(2)
+    ]
+    errors = [rank.communicate(timeout=240)[1] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0], errors
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
+    assert any("critic" in name for name in first)
+    assert all(torch.equal(first[name], second[name]) for name in first)
