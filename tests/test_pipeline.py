@@ -101,6 +101,12 @@ def test_regression_learns_from_the_teachers_numbers_by_mse_unless_told_otherwis
         ("seed.deep=1", "--set seed.deep=1"),
         ("a..b=1", "write dotted.key=value"),
         ("seed=[", "not valid YAML"),
+        ("seed=2024-13-45", "--set seed=2024-13-45: the value is not valid YAML: month must be in 1..12"),
+        ("seed=0x_", "--set seed=0x_: the value is not valid YAML"),
+        ("seed=!!bool maybe", "the value is not valid YAML"),
+        ("seed=!!timestamp now", "the value is not valid YAML"),
+        ("data.limit=" + "[" * 5000, "the value is not valid YAML"),
+        ("mapping={type: skip, type: last}", "the key 'type' is there twice, again in line 1; remove one"),
     ],
 )
 def test_a_wrong_field_is_one_line_that_names_it_and_the_mend(change: str, message: str) -> None:
@@ -118,6 +124,11 @@ def test_a_wrong_field_is_one_line_that_names_it_and_the_mend(change: str, messa
         (b"- 1", "holds no fields"),
         (b"seed: 1", "data: Field required (and 2 more)"),
         (b"task: \xff", "not UTF-8"),
+        (b"seed: 2024-13-45", "not valid YAML: month must be in 1..12"),
+        (b"seed: 0x_", "not valid YAML"),
+        (b"seed: 1\ntask: regression\nseed: 2\n", "the key 'seed' is there twice, again in line 3; remove one"),
+        (b"seed: 1\ntask: regression\n'seed': 2\n", "the key 'seed' is there twice, again in line 3; remove one"),
+        (b"training:\n  epochs: 1\n  warmup: 0\n  epochs: 2\n", "'epochs' is there twice, again in line 4; remove one"),
         (b"seed: !!python/object/apply:os.system ['true']", "not valid YAML"),
     ],
 )
@@ -128,6 +139,19 @@ def test_a_wrong_file_is_named(tmp_path: Path, content: bytes, message: str) -> 
         Pipeline.from_yaml(path)
     assert str(caught.value).startswith(str(path))
     assert message in str(caught.value)
+
+
+def test_a_key_that_overrides_a_merged_one_is_not_there_twice() -> None:
+    text = """
+data: {source: asset:trec}
+student: {layers: [0]}
+teacher: {model: asset:minilm-l6, finetune: &other {<<: &one {epochs: 5, warmup: 0.0}, epochs: 7}}
+training: {<<: *other, epochs: 9}
+"""
+    pipeline = Pipeline.from_text(text, "pipeline.yaml")
+    assert pipeline.teacher.finetune is not None
+    assert (pipeline.teacher.finetune.epochs, pipeline.training.epochs) == (7, 9)
+    assert pipeline.training.warmup == 0.0
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

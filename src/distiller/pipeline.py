@@ -58,10 +58,7 @@ class Pipeline(Config):
     @classmethod
     def from_text(cls, text: str, source: str, changes: list[str] | None = None) -> Self:
         """As `from_yaml`, from text; `source` names it in errors."""
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UserError(source, f"not valid YAML: {error}") from error
+        content = _parsed(text, source, "not valid YAML")
         if not isinstance(content, dict):
             raise UserError(source, "holds no fields; a pipeline needs at least data, teacher and student")
         for change in changes or []:
@@ -74,6 +71,30 @@ class Pipeline(Config):
         if path is not None:
             write_text(Path(path), text)
         return text
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, but that of two equal keys the last does not win."""
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        names: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in names:
+                line = key.start_mark.line + 1
+                raise ValueError(f"the key {key.value!r} is there twice, again in line {line}; remove one")
+            names.add(key.value)
+        return node
+
+
+def _parsed(text: str, place: str, problem: str) -> Any:
+    """The content of a YAML text; what the loader makes of it lets errors of Python's own through."""
+    try:
+        return yaml.load(text, _UniqueKeys)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise UserError(place, f"{problem}: {error}") from error
 
 
 def _text(path: Path) -> str:
@@ -90,10 +111,7 @@ def _changed(content: dict[str, Any], change: str) -> dict[str, Any]:
     key, equals, value = change.partition("=")
     if not equals or not all(key.split(".")):
         raise UserError(f"--set {change}", "write dotted.key=value, e.g. training.epochs=5")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {change}", f"the value is not valid YAML: {error}") from error
+    parsed = _parsed(value, f"--set {change}", "the value is not valid YAML")
     return _with(content, key.split("."), parsed, change)
 
 

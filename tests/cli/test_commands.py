@@ -98,7 +98,10 @@ CSV = "text,label\n" + "".join(f"how far is {n},number\nwho is {n},person\n" for
         ({}, CSV.replace("person", "number"), "data.csv", "class"),
         ({}, CSV.replace("who is 0", "", 1), "data.csv", "3"),
         ({"teacher": {"model": "no/such-model"}}, CSV, "teacher.model", "no/such-model"),
+        ({"teacher": {"model": "asset:minilm-l6", "finetune": None}}, CSV, "teacher.model", "no fine-tuned head"),
         ({"data": {"source": "absent.csv"}}, CSV, "absent.csv", ""),
+        ({"data": {"source": ""}}, CSV, "data.source", "is empty"),
+        ({"data": {"source": "~nosuchuser/x.csv"}}, CSV, "data.source", "give another path"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(
@@ -123,6 +126,18 @@ def test_bad_input_is_one_line_and_exit_code_2_and_leaves_nothing(
     assert named in lines[0]
     assert mend in lines[0]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_a_head_is_not_evaluated(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data.csv").write_text(CSV)
+    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert, data={"source": str(tmp_path / "data.csv")})
+    monkeypatch.setattr(sys, "argv", ["distiller", "evaluate", str(tiny_bert), str(pipeline)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith(f"{tiny_bert}: '{tiny_bert}' has no fine-tuned head: its weights lack ")
 
 
 def test_a_loss_that_is_no_number_is_bad_input_too(tiny_bert: Path, tmp_path: Path) -> None:

@@ -111,6 +111,52 @@ def test_targets_keep_their_value_in_plain_and_typed_files(numbers: list[float])
     assert columns.examples(_typed(text=texts, label=numbers)).labels == numbers
 
 
+@pytest.mark.parametrize("cell", [["a", "b"], {"a": 1}, []])
+def test_a_label_that_is_a_list_or_an_object_is_named_by_its_row(cell: object) -> None:
+    message = _refusal(_typed(text=["x", "y"], label=["a", cell]))
+    assert message == (
+        f"the file: column 'label' holds {cell!r}, which names no class (row 2): give each row one label, "
+        "a word or a number"
+    )
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "a smile: \ude00"])
+def test_half_a_character_is_named_by_its_row_in_texts_and_labels(half: str) -> None:
+    whole = "\U0001f600"
+    message = _refusal(_typed(text=["x", half], label=["a", "b"]))
+    assert message == (
+        "the file: column 'text' holds half a character (a lone surrogate) (row 2): write it anew in whole characters"
+    )
+    assert "column 'label' holds half a character" in _refusal(_typed(text=["x", whole], label=["a", half]))
+    assert Columns(["text"], "label", "classes").examples(_typed(text=[whole], label=[whole])).texts == [(whole,)]
+
+
+def test_a_whole_number_too_large_for_any_target_is_named_by_its_row() -> None:
+    message = _refusal(_typed(text=["x", "y"], label=[1, 10**400]), "numbers")
+    assert "which is no finite number (row 2)" in message
+    assert len(message) < 200
+    assert "column 'text' holds no text (row 1)" in _refusal(_typed(text=[10**400], label=["a"]))
+
+
+def test_white_space_around_a_label_is_part_of_it() -> None:
+    labels = Columns(["text"], "label", "classes").examples(_plain(text=["x", "y"], label=["a ", "a"])).labels
+    assert labels == ["a ", "a"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "labelled"),
+    [([None, "a"], True), ([-1, 0], True), ([None, None], False), (["", " "], False), ([-1, -1], False)],
+)
+def test_labels_that_benchmarks_withhold_are_none(cells: list[Any], labelled: object) -> None:
+    assert Columns(["text"], "label", "classes").has_labels(_typed(text=["x", "y"], label=cells)) is labelled
+
+
+def test_minus_one_is_a_label_where_training_has_such_a_class() -> None:
+    columns, rows = Columns(["text"], "label", "classes"), _typed(text=["x", "y"], label=[-1, -1])
+    assert columns.has_labels(rows, ["-1", "0", "1"])
+    assert not columns.has_labels(rows, ["0", "1"])
+
+
 def test_a_label_that_training_never_shows_is_named_with_its_row() -> None:
     message = _refusal(_plain(text=["x", "y"], label=["a", "c"]), classes=["a", "b"])
     assert message.startswith("the file: column 'label' holds the label 'c', which no training example has (line 3): ")

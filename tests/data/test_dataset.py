@@ -100,6 +100,56 @@ def test_an_asset_as_unlabelled_source_brings_its_own_columns(written: Writer) -
     assert len(dataset.unlabelled) == 4837
 
 
+def test_a_column_that_the_user_chose_is_read_from_the_unlabelled_source_too(shared_data: Path) -> None:
+    rte = str(shared_data / "glue" / "RTE")
+    dataset = load(DataConfig(source=rte, text=["sentence1"], unlabelled=rte), "classes", seed=0)
+    assert dataset.unlabelled is not None
+    assert dataset.unlabelled.texts[: len(dataset.train)]
+    assert all(len(text) == 1 for text in dataset.unlabelled.texts)
+    assert set(dataset.train.texts) <= set(dataset.unlabelled.texts)
+
+
+def test_the_labelled_datas_own_columns_are_read_from_an_unlabelled_file(written: Writer, shared_data: Path) -> None:
+    more = written("more", [("one", "other")], header="sentence1,sentence2")
+    dataset = load(DataConfig(source=str(shared_data / "glue" / "RTE"), unlabelled=more), "classes", seed=0)
+    assert dataset.unlabelled is not None
+    assert dataset.unlabelled.texts == [("one", "other")]
+
+
+def test_an_unlabelled_source_is_read_from_the_split_that_is_called_as_in_the_labelled_data(
+    tmp_path: Path, written: Writer
+) -> None:
+    written("training", _rows(40))
+    config = DataConfig(source=str(tmp_path), splits=Splits(train="training"), unlabelled=str(tmp_path))
+    unlabelled = load(config, "classes", seed=0).unlabelled
+    assert unlabelled is not None
+    assert len(unlabelled) == 40
+    more = written("more", [("one more",)], header="text")
+    dataset = load(config.replace(unlabelled=more), "classes", seed=0)
+    assert dataset.unlabelled is not None
+    assert dataset.unlabelled.texts == [("one more",)]
+
+
+def test_an_unlabelled_source_without_that_split_is_refused_with_a_mend_that_leaves_the_labelled_data(
+    tmp_path: Path, written: Writer
+) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "reviews.csv").write_text("text\none more\n")
+    message = _refusal(DataConfig(source=written("train", _rows(40)), unlabelled=str(tmp_path / "texts")))
+    assert message == (
+        f"data.unlabelled: {tmp_path / 'texts'} has no split train, only reviews; give one that has, or a file"
+    )
+
+
+def test_an_unlabelled_source_without_the_column_is_refused_by_its_own_field(written: Writer) -> None:
+    more = written("more", [("one more",)], header="body")
+    message = _refusal(DataConfig(source=written("train", _rows(40)), unlabelled=more))
+    assert message == (
+        f"data.unlabelled: {more} has no column text, only body; "
+        "name columns that both have with data.text, or give another source"
+    )
+
+
 def test_pairs_need_unlabelled_pairs(written: Writer, shared_data: Path) -> None:
     config = DataConfig(source=str(shared_data / "glue" / "RTE"), unlabelled=written("more", [("x",)], header="text"))
     message = _refusal(config)
@@ -134,10 +184,11 @@ def test_overlap_counts_distinct_texts_that_are_in_two_splits(tmp_path: Path, wr
         (["10", "9", "a"], ["10", "9", "a"]),
         (["b", "B", "a"], ["B", "a", "b"]),
         (["1.5", "10", "9"], ["1.5", "10", "9"]),
+        (["1", "0001", "000001", "01", "00001", "001"], ["000001", "00001", "0001", "001", "01", "1"]),
     ],
 )
 def test_classes_are_sorted_as_whole_numbers_or_as_text(written: Writer, names: list[str], order: list[str]) -> None:
-    source = written("train", [(f"text {row}", names[row % 3]) for row in range(60)])
+    source = written("train", [(f"text {row}", names[row % len(names)]) for row in range(120)])
     assert load(DataConfig(source=source), "classes", seed=0).classes == order
 
 
@@ -180,6 +231,64 @@ def test_null_for_a_split_that_is_there_cuts_it_from_train(tmp_path: Path, writt
     written("validation", _rows(10, prefix="other"))
     dataset = load(DataConfig(source=str(tmp_path), splits=Splits(validation=None)), "classes", seed=0)
     assert all(text.startswith("text") for (text,) in dataset.validation.texts)
+
+
+@pytest.mark.parametrize("name", ["validation", "dev", "valid", "val"])
+def test_a_validation_split_of_a_customary_name_is_used(tmp_path: Path, written: Writer, name: str) -> None:
+    written("train", _rows(40))
+    written(name, _rows(6, prefix="held out"))
+    dataset = load(DataConfig(source=str(tmp_path)), "classes", seed=0)
+    assert dataset.validation.texts == [(f"held out {row}",) for row in range(6)]
+    assert len(dataset.train) + len(dataset.test) == 40
+
+
+def test_two_validation_splits_of_customary_names_are_refused_until_one_is_named(
+    tmp_path: Path, written: Writer
+) -> None:
+    written("train", _rows(40))
+    written("dev", _rows(6))
+    written("val", _rows(8))
+    config = DataConfig(source=str(tmp_path))
+    assert _refusal(config) == f"{tmp_path}: has the splits dev and val; name one as data.splits.validation"
+    assert len(load(config.replace(splits=Splits(validation="val")), "classes", seed=0).validation) == 8
+
+
+def test_a_test_split_of_the_customary_name_is_used(tmp_path: Path, written: Writer) -> None:
+    written("train", _rows(40))
+    written("test", _rows(6, prefix="held out"))
+    dataset = load(DataConfig(source=str(tmp_path)), "classes", seed=0)
+    assert dataset.test.texts == [(f"held out {row}",) for row in range(6)]
+    assert len(dataset.train) + len(dataset.validation) == 40
+
+
+def test_a_split_that_has_another_part_already_is_not_the_test_split_too(tmp_path: Path, written: Writer) -> None:
+    written("train", _rows(40))
+    written("test", _rows(6, prefix="held out"))
+    dataset = load(DataConfig(source=str(tmp_path), splits=Splits(validation="test")), "classes", seed=0)
+    assert len(dataset.validation) == 6
+    assert all(text.startswith("text") for (text,) in dataset.test.texts)
+
+
+@pytest.mark.parametrize(("name", "part"), [("test", "test"), ("dev", "validation")])
+def test_a_customary_split_without_the_label_column_is_refused_and_without_labels_cut(
+    tmp_path: Path, written: Writer, name: str, part: str
+) -> None:
+    written("train", _rows(40))
+    other = written(name, [("held out", "class 0")], header="text,lable")
+    assert _refusal(DataConfig(source=str(tmp_path))) == (
+        f"{other}: has no column 'label' to be the {part} split with; add it, or rename this split"
+    )
+    written(name, [("held out", ""), ("held out too", "")])
+    dataset = load(DataConfig(source=str(tmp_path)), "classes", seed=0)
+    assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 40
+
+
+def test_a_customary_split_with_a_label_that_train_never_shows_is_refused(tmp_path: Path, written: Writer) -> None:
+    written("train", _rows(40))
+    written("test", [("held out", "class 9")])
+    assert "holds the label 'class 9', which no training example has (line 2)" in _refusal(
+        DataConfig(source=str(tmp_path))
+    )
 
 
 def test_a_label_that_is_a_text_too_is_refused(written: Writer) -> None:

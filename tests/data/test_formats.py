@@ -91,6 +91,36 @@ def test_a_json_line_that_is_no_object(tmp_path: Path) -> None:
     assert message == " line 2: is no JSON object; write one on each line, with a key for each column"
 
 
+def test_a_json_line_that_is_nested_too_deeply(tmp_path: Path) -> None:
+    deep = '{"text": ' + "[" * 100_000 + "]" * 100_000 + ', "label": "a"}'
+    message = _refusal(tmp_path / "x.jsonl", f'{{"text": "good", "label": "a"}}\n{deep}\n')
+    assert message == " line 2: is nested too deeply; write one JSON object of texts and labels on each line"
+
+
+@pytest.mark.parametrize("depth", [100, 600])
+def test_a_json_line_that_is_nested_deeply_enough_to_be_read_is_refused_for_what_it_holds(
+    tmp_path: Path, depth: int
+) -> None:
+    deep = "[" * depth + "]" * depth
+    assert ": column 'text' holds no text (line 1)" in _refusal(
+        tmp_path / "x.jsonl", f'{{"text": {deep}, "label": "a"}}\n'
+    )
+    assert "which names no class (line 1)" in _refusal(tmp_path / "x.jsonl", f'{{"text": "x", "label": {deep}}}\n')
+
+
+def test_half_a_character_that_json_escapes_is_named_by_its_line(tmp_path: Path) -> None:
+    lines = [r'{"text": "good \ud83d\ude00", "label": "a"}', r'{"text": "bad \ud83d", "label": "b"}']
+    message = _refusal(tmp_path / "x.jsonl", "\n".join(lines))
+    assert message.startswith(": column 'text' holds half a character (a lone surrogate) (line 2): ")
+
+
+@pytest.mark.parametrize("suffix", ["CSV", "Csv"])
+def test_a_suffix_may_be_in_capitals(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"x.{suffix}").write_text(GOOD)
+    (tmp_path / "y.csv").write_text(GOOD)
+    assert read_file(tmp_path / f"x.{suffix}").columns == read_file(tmp_path / "y.csv").columns
+
+
 def test_a_parquet_file_that_is_none(tmp_path: Path) -> None:
     message = _refusal(tmp_path / "x.parquet", "text,label\n")
     assert message.startswith(": is not readable as Parquet (")

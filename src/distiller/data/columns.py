@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from reprlib import repr as shortened
 from typing import Any, Literal
 
 from distiller.data.examples import Examples
@@ -31,18 +32,33 @@ class Columns:
         _refuse(rows, [_is_blank(cell) for cell in cells], self.label, "has no label", LABEL_MEND)
         if self.kind == "numbers":
             return Examples(texts, self._numbers(rows, cells))
+        self._refuse_odd_classes(rows, cells)
         labels = [_class_name(cell) for cell in cells]
         if classes is not None:
             self._refuse_new_classes(rows, labels, classes)
         return Examples(texts, labels)
 
+    def has_labels(self, rows: Rows, classes: Collection[str] | None = None) -> bool:
+        """Whether any row has a label: benchmarks withhold those of their test splits, or write -1 in their place."""
+        cells = rows.columns[self.label]
+        if "-1" in (classes or []):
+            return not all(_is_blank(cell) for cell in cells)
+        return not all(_is_blank(cell) or _number(cell) == -1 for cell in cells)
+
     def _numbers(self, rows: Rows, cells: list[Any]) -> list[float]:
         numbers = [_number(cell) for cell in cells]
         odd = [not math.isfinite(number) for number in numbers]
         if any(odd):
-            problem = f"holds {str(cells[odd.index(True)])!r}, which is no finite number"
+            problem = f"holds {shortened(cells[odd.index(True)])}, which is no finite number"
             _refuse(rows, odd, self.label, problem, "correct or remove it, or set task: classification")
         return numbers
+
+    def _refuse_odd_classes(self, rows: Rows, cells: list[Any]) -> None:
+        nested = [isinstance(cell, list | dict) for cell in cells]
+        if any(nested):
+            problem = f"holds {shortened(cells[nested.index(True)])}, which names no class"
+            _refuse(rows, nested, self.label, problem, "give each row one label, a word or a number")
+        _refuse_broken(rows, cells, self.label)
 
     def _refuse_new_classes(self, rows: Rows, labels: list[str], classes: Collection[str]) -> None:
         new = [label not in classes for label in labels]
@@ -71,9 +87,15 @@ def _text_cells(rows: Rows, column: str) -> list[str]:
     numeric = [_is_number(cell) for cell in cells]
     if rows.typed:
         _refuse(rows, [not isinstance(cell, str) for cell in cells], column, "holds no text", choose)
+        _refuse_broken(rows, cells, column)
     elif sum(numeric) > len(cells) / 2:
         _refuse(rows, numeric, column, "holds numbers", choose)
     return cells
+
+
+def _refuse_broken(rows: Rows, cells: list[Any], column: str) -> None:
+    broken = [_is_broken(cell) for cell in cells]
+    _refuse(rows, broken, column, "holds half a character (a lone surrogate)", "write it anew in whole characters")
 
 
 def _refuse(rows: Rows, bad: list[bool], column: str, problem: str, mend: str) -> None:
@@ -84,7 +106,20 @@ def _refuse(rows: Rows, bad: list[bool], column: str, problem: str, mend: str) -
 
 def _is_blank(cell: Any) -> bool:
     """Whether nothing stands there: null, only white space, or the not-a-number that data frames write for null."""
-    return cell is None or not str(cell).strip() or (isinstance(cell, float) and math.isnan(cell))
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _is_broken(cell: Any) -> bool:
+    """Whether it is a text that no encoding can write: JSON's escapes can name one half of a character alone."""
+    if not isinstance(cell, str):
+        return False
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _class_name(cell: Any) -> str:
@@ -98,12 +133,14 @@ def _class_name(cell: Any) -> str:
 
 def _number(cell: Any) -> float:
     """A label as a number; not a number where it is none."""
-    if isinstance(cell, bool) or "_" in str(cell):  # Python alone reads these as numbers
+    if isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell):  # Python alone reads these as numbers
         return math.nan
     try:
         return float(cell)
     except (TypeError, ValueError):
         return math.nan
+    except OverflowError:
+        return math.inf
 
 
 def _is_number(cell: Any) -> bool:

@@ -11,7 +11,11 @@ REST = "rest"
 
 
 class Splits(Config):
-    """What the source calls its splits. One that is null is cut from train; so is a default name that is not there."""
+    """What the source calls its splits.
+
+    With the defaults, validation may also be called dev, valid or val there, and test is `test` if that has labels.
+    What the source lacks is cut from train, and so is validation if it is null.
+    """
 
     train: str = "train"
     validation: str | None = "validation"

@@ -9,13 +9,16 @@ from functools import cached_property
 from typing import Any
 
 from distiller.data.columns import Columns, LabelKind, read_texts
-from distiller.data.config import REST, DataConfig
+from distiller.data.config import REST, DataConfig, Splits
 from distiller.data.cutting import hold_out, limit
 from distiller.data.examples import Examples
+from distiller.data.rows import Rows
 from distiller.data.sources import Source, open_source
 from distiller.errors import UserError
 
 DEFAULT_TEXT, DEFAULT_LABEL = ["text"], "label"
+CUSTOMARY = {"validation": ["dev", "valid", "val"], "test": ["test"]}
+"""What sources call a split that the user has not named."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,8 @@ def load(config: DataConfig, labels: LabelKind, seed: int) -> Dataset:
     rows = source.read(config.splits.train)
     train = columns.examples(rows)
     classes = _classes(train, rows.place) if labels == "classes" else None
-    train, test = _held_out(source, columns, classes, config.splits.test, "test", train, seed)
-    train, validation = _held_out(source, columns, classes, config.splits.validation, "validation", train, seed + 1)
+    train, test = _held_out(source, columns, classes, config.splits, "test", train, seed)
+    train, validation = _held_out(source, columns, classes, config.splits, "validation", train, seed + 1)
     train, rest = _limited(train, classes, config.limit, seed + 2)
     return Dataset(
         name=source.name,
@@ -133,7 +136,7 @@ def _classes(train: Examples, place: str) -> list[str]:
             place, f"has one class only ({names.pop()!r}), so there is nothing to learn; add examples of another"
         )
     if all(name.removeprefix("-").isdecimal() for name in names):
-        return sorted(names, key=int)
+        return sorted(names, key=lambda name: (int(name), name))
     return sorted(names)
 
 
@@ -141,19 +144,40 @@ def _held_out(
     source: Source,
     columns: Columns,
     classes: Sequence[str] | None,
-    split: str | None,
-    default: str,
+    splits: Splits,
+    part: str,
     train: Examples,
     seed: int,
 ) -> tuple[Examples, Examples]:
     """(train, the split): read if the source has it, cut from train if not."""
-    if split is not None and (split in source.splits or split != default):
-        return train, columns.examples(source.read(split), classes)
+    rows = _rows(source, columns, classes, splits, part)
+    if rows is not None:
+        return train, columns.examples(rows, classes)
     kept, held_out = hold_out(train, seed)
     if len(held_out) == 0:
-        mend = f"has too few different training texts to cut a {default} split from; add some, or name a split"
+        mend = f"has too few different training texts to cut a {part} split from; add some, or name a split"
         raise UserError(source.name, mend)
     return kept, held_out
+
+
+def _rows(source: Source, columns: Columns, classes: Sequence[str] | None, splits: Splits, part: str) -> Rows | None:
+    """Those of validation or test: under the user's name for it, or else a customary one; None if it is to be cut."""
+    name = getattr(splits, part)
+    if name is not None and (name in source.splits or name != part):
+        return source.read(name)
+    if name != getattr(Splits(), part):
+        return None
+    taken = [splits.train, splits.validation, splits.test]
+    found = [name for name in CUSTOMARY[part] if name in source.splits and name not in taken]
+    if len(found) > 1:
+        raise UserError(source.name, f"has the splits {' and '.join(found)}; name one as data.splits.{part}")
+    if not found:
+        return None
+    rows = source.read(found[0])
+    if columns.label not in rows.columns:
+        mend = f"has no column {columns.label!r} to be the {part} split with; add it, or rename this split"
+        raise UserError(rows.place, mend)
+    return rows if columns.has_labels(rows, classes) else None
 
 
 def _limited(
@@ -175,11 +199,30 @@ def _unlabelled(config: DataConfig, rest: Examples | None, columns: Columns) -> 
             raise UserError("data.unlabelled", "rest is what data.limit leaves of train; set data.limit below its size")
         return rest.without_labels()
     source = open_source(config.unlabelled, "data.unlabelled")
-    text = source.text or config.text or DEFAULT_TEXT
+    rows = _unlabelled_rows(source, config.splits.train)
+    return Examples(read_texts(rows, _unlabelled_text(source, rows, columns)), None)
+
+
+def _unlabelled_text(source: Source, rows: Rows, columns: Columns) -> list[str]:
+    """The columns of the labelled data, where the source has them; else its own."""
+    text = columns.text if set(columns.text) <= {*rows.columns} else source.text or DEFAULT_TEXT
+    mend = "name columns that both have with data.text, or give another source"
     if len(text) != len(columns.text):
-        mend = f"its text is {' and '.join(text)}, that of the labelled data {' and '.join(columns.text)}"
-        raise UserError("data.unlabelled", f"{mend}; name as many columns with data.text, or give another source")
-    return Examples(read_texts(source.read("train"), text), None)
+        problem = f"its text is {' and '.join(text)}, that of the labelled data {' and '.join(columns.text)}"
+        raise UserError("data.unlabelled", f"{problem}; {mend}")
+    if not set(text) <= {*rows.columns}:
+        problem = f"{rows.place} has no column {' or '.join(columns.text)}, only {', '.join(rows.columns)}"
+        raise UserError("data.unlabelled", f"{problem}; {mend}")
+    return text
+
+
+def _unlabelled_rows(source: Source, train: str) -> Rows:
+    """Those of the split that is called as in the labelled data, or else train."""
+    names = [name for name in (train, "train") if name in source.splits]
+    if not names:
+        mend = f"{source.name} has no split train, only {', '.join(source.splits)}; give one that has, or a file"
+        raise UserError("data.unlabelled", mend)
+    return source.read(names[0])
 
 
 def _fingerprint(splits: Sequence[Examples | None]) -> str:

@@ -22,12 +22,12 @@ Line = tuple[int, list[str]]
 
 
 def read_file(path: Path) -> Rows:
-    """The rows of a file, by its suffix, which is one of `SUFFIXES`.
+    """The rows of a file, by its suffix, which is one of `SUFFIXES` in either case.
 
     Raises:
         UserError: If it cannot be read, is not UTF-8, has no rows, or is malformed; names the line.
     """
-    return _READERS[path.suffix](path)
+    return _READERS[path.suffix.lower()](path)
 
 
 def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
@@ -123,6 +123,10 @@ def _json_lines(path: Path) -> Rows:
 def _json_object(line: str, place: str) -> dict[str, Any]:
     try:
         content = json.loads(line)
+    except RecursionError as error:
+        raise UserError(
+            place, "is nested too deeply; write one JSON object of texts and labels on each line"
+        ) from error
     except ValueError as error:
         raise UserError(place, f"is not JSON ({error}); write one JSON object on each line") from error
     if not isinstance(content, dict):

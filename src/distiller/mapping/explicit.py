@@ -12,7 +12,7 @@ def _weighted(pair: Any) -> Any:
     return [*pair, 1.0] if isinstance(pair, list | tuple) and len(pair) == 2 else pair
 
 
-Layer = Annotated[int, Field(ge=0)]
+Layer = Annotated[int, Field(ge=0, strict=True)]
 Weight = Annotated[float, Field(gt=0)]
 
 

@@ -54,3 +54,8 @@ def test_two_files_for_one_split_are_refused(name: str) -> None:
 def test_a_folder_without_data_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no data files; they end in \.csv, \.tsv, \.jsonl, \.parquet"):
         open_source(str(tmp_path), "data.source")
+
+
+def test_suffixes_may_be_in_capitals(name: str) -> None:
+    (Path(name) / "train.csv").rename(Path(name) / "train.CSV")
+    assert len(open_source(name, "data.source").read("train").numbers) == 20

@@ -1,6 +1,11 @@
 """The hub is not reachable from tests: a dataset is read that the library has in its cache, as when one is offline."""
 
+import os
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import datasets
 import pytest
@@ -75,6 +80,19 @@ def test_withheld_labels_are_no_labels(name: str) -> None:
         load(config, "classes", seed=0)
 
 
+def test_a_test_split_without_labels_that_nobody_named_is_cut_from_train(name: str) -> None:
+    dataset = load(DataConfig(source=name, text=["sentence"]), "classes", seed=0)
+    assert len(dataset.train) + len(dataset.test) == SIZES["train"]
+    assert all(text.startswith("short train") for (text,) in dataset.test.texts)
+    assert len(dataset.validation) == SIZES["validation"]
+
+
+@pytest.mark.parametrize("word", ["csv", "json", "text", "parquet", "csv:default", "imagefolder"])
+def test_the_libraries_own_readers_of_files_are_no_datasets(word: str) -> None:
+    with pytest.raises(UserError, match=rf"{word}: there is no such file.*; mend data\.source"):
+        open_source(word, "data.source")
+
+
 @pytest.mark.parametrize("absent", ["house/reviews:tiny", "house/nothing", "nothing"])
 def test_what_is_not_to_be_had_is_refused_in_one_line_with_what_to_check(name: str, absent: str) -> None:
     with pytest.raises(UserError) as refusal:
@@ -89,3 +107,35 @@ def test_what_is_not_to_be_had_is_refused_in_one_line_with_what_to_check(name: s
 def test_what_cannot_be_a_hub_id_is_refused_before_anything_is_asked(wrong: str) -> None:
     with pytest.raises(UserError, match=r"there is no .*; mend data\.source"):
         open_source(wrong, "data.source")
+
+
+class TalkativeHub(BaseHTTPRequestHandler):
+    """A hub that has nothing, and whose every answer asks its client to warn the user."""
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.send_header("X-HF-Warning", "topic; a remark of the hub")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of requests."""
+
+
+def test_the_hubs_client_says_nothing_besides() -> None:
+    hub = HTTPServer(("127.0.0.1", 0), TalkativeHub)
+    Thread(target=hub.serve_forever, daemon=True).start()
+    address = {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}", "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
+
+    def said(script: str) -> str:
+        command, environment = [sys.executable, "-c", script], {**os.environ, **address}
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False).stderr
+
+    assert "a remark of the hub" in said("import datasets; datasets.load_dataset('house/nothing')")
+    ours = said("from distiller.data.sources import open_source; open_source('house/nothing', 'x').read('train')")
+    assert "distiller.errors.UserError: house/nothing: no such file or folder" in ours
+    assert "a remark of the hub" not in ours
+    hub.shutdown()

@@ -69,6 +69,43 @@ def test_a_file_of_another_kind_is_refused_with_the_kinds_that_there_are(tmp_pat
         open_source(str(tmp_path / "train.xlsx"), "data.source")
 
 
+@pytest.mark.parametrize("name", ["rows.json", "rows.CSV.zip", "rows"])
+def test_a_file_of_another_kind_whose_name_could_be_a_hub_id_is_not_looked_for_on_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    for path in (tmp_path / name, tmp_path / "data" / name):
+        path.write_text("[]")
+    for written in (name, f"data/{name}"):
+        with pytest.raises(UserError, match=rf"{written}: is a .* file; files end in \.csv, .*; mend data\.source"):
+            open_source(written, "data.source")
+
+
+def test_a_suffix_may_be_in_capitals(tmp_path: Path) -> None:
+    FRAME.to_csv(tmp_path / "FILMS.CSV", index=False)
+    source = open_source(str(tmp_path / "FILMS.CSV"), "data.source")
+    assert source.read("train").columns["text"] == FRAME["text"].tolist()
+    with pytest.raises(UserError, match=r"there is no such file; did you mean 'FILMS\.CSV'"):
+        open_source(str(tmp_path / "FILM.CSV"), "data.source")
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_no_name_is_refused_in_place_of_reading_the_current_folder(name: str) -> None:
+    with pytest.raises(UserError, match=r"data\.source: is empty; name a file, a folder, asset:NAME or a hub id"):
+        open_source(name, "data.source")
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/x.csv", f"{'x' * 300}.csv", f"{'x' * 300}", f"./{'x' * 300}/y"])
+def test_a_name_that_can_be_no_path_is_refused_in_one_short_line(name: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        open_source(name, "data.unlabelled")
+    message = str(refusal.value)
+    assert message.startswith("data.unlabelled: '")
+    assert message.endswith("); give another path")
+    assert len(message) < 200
+
+
 def test_the_home_folder_may_be_abbreviated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "films.csv").write_text("text,label\ngood,1\n")
     monkeypatch.setenv("HOME", str(tmp_path))

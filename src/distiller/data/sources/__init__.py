@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from pathlib import Path
+from reprlib import repr as shortened
 
 from distiller.data.formats import SUFFIXES
 from distiller.data.sources.asset import Asset
@@ -22,19 +23,32 @@ def open_source(name: str, field: str) -> Source:
     """The source that a config field names.
 
     Raises:
-        UserError: If it is none of the kinds, e.g. a file that is not there.
+        UserError: If it is none of the kinds, e.g. a file that is not there, or one of another format.
     """
-    if not _is_absent_file(name):
+    path = _path(name, field)
+    if not _is_absent_or_of_another_format(path):
         for kind in KINDS:
             source = kind.opened(name)
             if source is not None:
                 return source
-    raise UserError(name, f"{_what_is_wrong(Path(name).expanduser())}; mend {field}")
+    raise UserError(name, f"{_what_is_wrong(path)}; mend {field}")
 
 
-def _is_absent_file(name: str) -> bool:
-    path = Path(name).expanduser()
-    return path.suffix in SUFFIXES and not path.exists()
+def _path(name: str, field: str) -> Path:
+    """Where the name would be on disk, which need not be there."""
+    if not name.strip():
+        raise UserError(field, "is empty; name a file, a folder, asset:NAME or a hub id")
+    try:
+        path = Path(name).expanduser()
+        path.exists()  # refuses names that are too long
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(field, f"{shortened(name)} cannot be looked for ({reason}); give another path") from error
+    return path
+
+
+def _is_absent_or_of_another_format(path: Path) -> bool:
+    return not path.is_dir() and path.is_file() != (path.suffix.lower() in SUFFIXES)
 
 
 def _what_is_wrong(path: Path) -> str:

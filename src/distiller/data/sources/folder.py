@@ -20,7 +20,7 @@ class Folder(Source):
         folder = Path(name).expanduser()
         if not folder.is_dir():
             return None
-        files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
         if not files:
             raise UserError(name, f"holds no data files; they end in {', '.join(SUFFIXES)}")
         by_split: dict[str, Path] = {}

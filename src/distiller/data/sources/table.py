@@ -17,7 +17,7 @@ class Table(Source):
     @classmethod
     def opened(cls, name: str) -> "Table | None":
         path = Path(name).expanduser()
-        return cls(path, name) if path.suffix in SUFFIXES and path.is_file() else None
+        return cls(path, name) if path.suffix.lower() in SUFFIXES and path.is_file() else None
 
     @property
     def splits(self) -> list[str]:
