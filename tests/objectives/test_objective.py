@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distiller import UserError
-from distiller.mapping import Explicit
+from distiller.mapping import Attention, Explicit, FixedWeights
 from distiller.objectives import (
     Features,
     Layers,
@@ -180,3 +180,52 @@ def test_token_level_losses_between_tokenizers_are_refused(name: str) -> None:
         check_compatible(config, outputs=2, same_tokenizer=False)
     check_compatible(config, outputs=2, same_tokenizer=True)
     check_compatible(_config(intermediate={"type": "pkd"}), outputs=2, same_tokenizer=False)
+
+
+def _two_pairs_of_which_one_weighs_nothing(content: dict[str, Any]) -> Objective:
+    weights = FixedWeights([1.0, 0.0])
+    layers = Layers([(1, 1), (1, 2)], weights, 6, 9)
+    return Objective(_config(prediction=None, intermediate=content), layers, functional.cross_entropy, 0)
+
+
+@pytest.mark.parametrize("content", [{"type": "mse"}, {"type": "mi"}, {"type": "infonce", "feature": "mean"}])
+def test_the_student_learns_from_pairs_by_their_weight_and_what_is_learned_beside_it_from_all(
+    content: dict[str, Any],
+) -> None:
+    def slopes(objective: Objective) -> tuple[Tensor, list[Tensor]]:
+        student = _features(0, 1, 6)
+        assert student.hidden_states is not None
+        states = student.hidden_states[1].requires_grad_()
+        (term,) = objective(student, _features(1, 2, 9), TARGETS)[0].values()
+        first, *others = torch.autograd.grad(term, [states, *objective.parameters()])
+        return first, [slope.abs().sum() for slope in others]
+
+    both = _two_pairs_of_which_one_weighs_nothing(content)
+    alone = Objective(
+        _config(prediction=None, intermediate=content),
+        Layers([(1, 1)], FixedWeights([1.0]), 6, 9),
+        functional.cross_entropy,
+        0,
+    )
+    (of_student, of_learned), (expected, _) = slopes(both), slopes(alone)
+    assert torch.allclose(of_student, expected, atol=1e-7)
+    assert sum(slope > 0 for slope in of_learned) > len(of_learned) / 2 + 1
+
+
+def test_learned_weights_of_pairs_get_their_gradient() -> None:
+    mapping = Attention()
+    pairs = mapping.between(1, 2)
+    layers = Layers([pair[:2] for pair in pairs], mapping.weights(pairs), 6, 6)
+    config = _config(prediction=None, intermediate={"type": "mse"})
+    objective = Objective(config, layers, functional.cross_entropy, 0)
+    student, teacher = _features(0, 1, 6), _features(1, 2, 6)
+    terms, _ = objective(student, teacher, TARGETS)
+    terms["intermediate.mse"].backward()
+    assert student.hidden_states is not None
+    assert teacher.hidden_states is not None
+    costs = [
+        float(hidden_loss("mse")(student.hidden_states[1], teacher.hidden_states[i], student.mask)) for i in (1, 2)
+    ]
+    slope = (costs[0] - costs[1]) / 4  # of Σ softmax(s)_i c_i at s = 0, by hand
+    found = objective.between_layers.weights.scores.grad
+    assert torch.allclose(found, torch.tensor([[slope, -slope]]), atol=1e-6)

@@ -156,20 +156,31 @@ class BetweenLayers(nn.Module):
         )
 
     def forward(self, student: Features, teacher: Features) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean, and the mutual information in nats of each pair by name, if the loss is a bound on it."""
-        compared = [self._pair(index, student, teacher) for index in range(len(self._pairs))]
+        """The mean, and the mutual information in nats of each pair by name, if the loss is a bound on it.
+
+        The student learns from a pair as much as that weighs. Critics and projections learn from all pairs alike: what
+        is never trained, because a mapping gives its pair no weight in a batch, would make that pair look bad for good.
+        """
+        weights: list[Tensor] = []
+        compared = [self._pair(index, student, teacher, weights) for index in range(len(self._pairs))]
         costs = torch.stack([cost for cost, _ in compared])
+        weights.append(self.weights(costs))
         observed = {
             f"mutual_information.{student_layer}-{teacher_layer}": nats.detach()
             for (student_layer, teacher_layer), (_, nats) in zip(self._pairs, compared, strict=True)
             if nats is not None
         }
-        return (self.weights(costs) * costs).sum(), observed
+        return (weights[0] * costs.detach()).sum() + (costs - costs.detach()).mean(), observed
 
-    def _pair(self, index: int, student: Features, teacher: Features) -> tuple[Tensor, Tensor | None]:
-        """The loss of one pair, and its mutual information."""
+    def _pair(
+        self, index: int, student: Features, teacher: Features, weights: list[Tensor]
+    ) -> tuple[Tensor, Tensor | None]:
+        """The loss of one pair, and its mutual information; `weights` are filled in before the gradient flows."""
         student_layer, teacher_layer = self._pairs[index]
         own, others = self._of_layer(student, student_layer), self._of_layer(teacher, teacher_layer)
+        if own.requires_grad:
+            own = own.view_as(own)  # of its own: other pairs may look at the same layer
+            own.register_hook(lambda slope: slope * (len(self._pairs) * weights[0][index].detach()).to(slope.dtype))
         if len(self.projections) > 0:
             own = _projected(own, student.mask, cast("nn.Linear", self.projections[index]))
         loss, mask = cast("HiddenLoss", self.losses[index]), student.mask

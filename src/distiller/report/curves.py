@@ -14,6 +14,8 @@ from distiller.report.rows import Entry
 GREY = "#808080"
 MUTUAL_INFORMATION = "mutual_information."
 LEGEND_FITS = 8
+LOWEST_NATS = -0.5
+"""Mutual information is never negative: a bound below 0 says nothing, however far below."""
 
 
 def validation(entries: Sequence[Entry]) -> str | None:
@@ -31,14 +33,20 @@ def validation(entries: Sequence[Entry]) -> str | None:
 
 
 def loss(entry: Entry) -> str | None:
-    """The weighted terms of the loss over the steps; None if none was logged."""
+    """The weighted terms of the loss over the steps; None if none was logged.
+
+    Balanced terms are about 1 all the time, so of these the terms as they came are drawn, by orders of magnitude.
+    """
     history = entry.record.metrics.get("history", [])
     terms = sorted({name for step in history for name in step if _is_term(name)})
     if not terms:
         return None
-    figure, axes = _figure("step", "weighted loss")
+    balanced = entry.record.pipeline.get("objective", {}).get("balance") == "ema"
+    figure, axes = _figure("step", "loss before it is balanced" if balanced else "weighted loss")
     for term in terms:
-        axes.plot(*zip(*_points(entry, "step", term), strict=True), label=term)
+        axes.plot(*zip(*_points(entry, "step", f"raw.{term}" if balanced else term), strict=True), label=term)
+    if balanced:
+        axes.set_yscale("log")
     return _svg(figure, axes)
 
 
@@ -52,9 +60,10 @@ def mutual_information(entry: Entry) -> str | None:
     for name in names:
         student, teacher = _layers(name)
         axes.plot(*zip(*_points(entry, "step", name), strict=True), label=f"{student} of {teacher}")
-    if len(names) > LEGEND_FITS:
-        figure.set_figheight(figure.get_figheight() * 1.6)
-    axes.legend(title="student layer of teacher layer", ncols=math.ceil(len(names) / LEGEND_FITS))
+    lowest, _ = axes.get_ylim()
+    axes.set_ylim(bottom=max(lowest, LOWEST_NATS))
+    columns = math.ceil(len(names) / LEGEND_FITS)
+    axes.legend(title="student of teacher layer", ncols=columns, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return _svg(figure, axes)
 
 
