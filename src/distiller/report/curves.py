@@ -46,7 +46,7 @@ def loss(entry: Entry) -> str | None:
     for term in terms:
         axes.plot(*zip(*_points(entry, "step", f"raw.{term}" if balanced else term), strict=True), label=term)
     if balanced:
-        axes.set_yscale("log")
+        axes.set_yscale("symlog", linthresh=1e-3)
     return _svg(figure, axes)
 
 
