@@ -1,0 +1,1 @@
+"""Teacher outputs, computed once per distinct input and kept on disk for all runs."""

@@ -1,0 +1,47 @@
+"""One kind of teacher output for the texts of a run, mapped from disk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Column:
+    """Rows of each text, in the order of the texts: one row (logits, a vector) or one a position.
+
+    Attributes:
+        shards: Each [rows, …], of one type and shape but for the rows.
+        shard: [texts], in which shard the rows of a text are.
+        start: [texts], the first of them there.
+        length: [texts], how many.
+    """
+
+    shards: list[Tensor]
+    shard: Tensor
+    start: Tensor
+    length: Tensor
+
+    def __len__(self) -> int:
+        return len(self.shard)
+
+    def batch(self, texts: Sequence[int]) -> Tensor:
+        """[batch, longest, …]: the rows of some texts, with zeros after the last of the shorter ones."""
+        chosen = torch.as_tensor(texts)
+        length = self.length[chosen].unsqueeze(-1)
+        position = torch.arange(int(length.max()))
+        valid = position < length
+        row = (self.start[chosen].unsqueeze(-1) + position)[valid]
+        of = self.shard[chosen].unsqueeze(-1).expand_as(valid)[valid]
+        first = self.shards[0]
+        filled = first.new_zeros(*valid.shape, *first.shape[1:])
+        filled[valid] = self._rows(of, row)
+        return filled
+
+    def _rows(self, shard: Tensor, row: Tensor) -> Tensor:
+        gathered = self.shards[0].new_empty(len(row), *self.shards[0].shape[1:])
+        for number in shard.unique().tolist():
+            here = shard == number
+            gathered[here] = self.shards[number][row[here]]
+        return gathered

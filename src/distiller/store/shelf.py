@@ -1,0 +1,108 @@
+"""Shards on disk, found by the inputs whose outputs they hold."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from distiller.store.column import Column
+
+SUFFIX = ".safetensors"
+DIGEST_BYTES = 16
+
+
+@dataclass
+class Shelf:
+    """A folder of shards of one kind of output, opened: what is whole can be read, and more can be added.
+
+    The name of a shard is the SHA-256 of its bytes. One with another hash is damaged: it is not read, its inputs are
+    lacking, and it is removed where the folder can be written. Files of another kind (of a killed process) are not
+    read either.
+
+    Attributes:
+        folder: Where the shards are.
+        damaged: Names of the files that were found damaged.
+    """
+
+    folder: Path
+    damaged: list[str] = field(default_factory=list)
+    _shards: list[Tensor] = field(default_factory=list)
+    _places: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            if _hash_of(path) == path.stem:
+                self._open(path)
+                continue
+            self.damaged.append(path.name)
+            if os.access(self.folder, os.W_OK):
+                path.unlink(missing_ok=True)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def lacking(self, digests: Sequence[bytes]) -> list[int]:
+        """Which of some inputs have no output here, each once."""
+        seen: set[bytes] = set()
+        absent = []
+        for index, digest in enumerate(digests):
+            if digest not in self._places and digest not in seen:
+                absent.append(index)
+            seen.add(digest)
+        return absent
+
+    def add(self, digests: Sequence[bytes], outputs: Sequence[Tensor]) -> None:
+        """Write one shard: the output [rows, …] of each input. It is on disk, whole, when this returns.
+
+        Raises:
+            OSError: If there is no room, or the folder cannot be written; then nothing is left of it.
+        """
+        content = safetensors.torch.save(
+            {
+                "digests": torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8).view(-1, DIGEST_BYTES),
+                "lengths": torch.tensor([len(output) for output in outputs]),
+                "values": torch.cat([*outputs]).contiguous(),
+            }
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"
+        descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".unfinished.")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        self._open(path)
+
+    def column(self, digests: Sequence[bytes]) -> Column:
+        """The outputs of some inputs, all of which are here, in their order."""
+        places = torch.tensor([self._places[digest] for digest in digests]).view(-1, 3)
+        shard, start, length = places.unbind(dim=1)
+        return Column(self._shards, shard, start, length)
+
+    def _open(self, path: Path) -> None:
+        with safetensors.safe_open(path, framework="pt") as tensors:
+            digests = tensors.get_tensor("digests").numpy().tobytes()
+            lengths = tensors.get_tensor("lengths").tolist()
+            self._shards.append(tensors.get_tensor("values"))
+        start = 0
+        for row, length in enumerate(lengths):
+            digest = digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES]
+            self._places.setdefault(digest, (len(self._shards) - 1, start, length))
+            start += length
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,113 @@
+"""What a shelf gives back is what was put there, or it is lacking."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from distiller.store.shelf import DIGEST_BYTES, SUFFIX, Shelf
+
+
+def digests(*names: str) -> list[bytes]:
+    return [hashlib.blake2b(name.encode(), digest_size=DIGEST_BYTES).digest() for name in names]
+
+
+def outputs(seed: int, lengths: list[int], width: int = 3) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(length, width, generator=generator) for length in lengths]
+
+
+@given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=4), st.data())
+def test_a_batch_is_the_rows_of_its_texts_with_zeros_behind(
+    tmp_path_factory: pytest.TempPathFactory, shards: list[list[int]], data: st.DataObject
+) -> None:
+    shelf = Shelf(tmp_path_factory.mktemp("shelf") / "logits")
+    kept: dict[bytes, Tensor] = {}
+    for number, lengths in enumerate(shards):
+        names = digests(*(f"{number} {row}" for row in range(len(lengths))))
+        rows = outputs(number, lengths)
+        shelf.add(names, rows)
+        kept |= dict(zip(names, rows, strict=True))
+    wanted = data.draw(st.lists(st.sampled_from([*kept]), min_size=1, max_size=6))
+    for opened in (shelf, Shelf(shelf.folder)):
+        batch = opened.column(wanted).batch(range(len(wanted)))
+        for text, name in enumerate(wanted):
+            assert torch.equal(batch[text, : len(kept[name])], kept[name])
+            assert batch[text, len(kept[name]) :].abs().sum() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_types_are_kept_bit_for_bit(tmp_path: Path, dtype: torch.dtype) -> None:
+    rows = [row.to(dtype) for row in outputs(0, [1, 1, 1])]
+    Shelf(tmp_path).add(digests("a", "b", "c"), rows)
+    column = Shelf(tmp_path).column(digests("c", "a"))
+    assert torch.equal(column.batch([0, 1])[:, 0], torch.cat([rows[2], rows[0]]))
+
+
+def test_what_is_lacking_is_named_once(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.add(digests("a", "b"), outputs(0, [1, 1]))
+    assert shelf.lacking(digests("b", "x", "a", "x", "y")) == [1, 4]
+    assert Shelf(tmp_path).lacking(digests("a", "b")) == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
+def test_a_damaged_shard_is_not_read_and_its_inputs_are_lacking(tmp_path: Path, damage: str) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.add(digests("a"), outputs(0, [2]))
+    (broken,) = tmp_path.iterdir()
+    shelf.add(digests("b"), outputs(1, [2]))
+    content = bytearray(broken.read_bytes())
+    content[-5] ^= 1
+    broken.write_bytes({"cut": content[:-5], "flipped": content, "emptied": b""}[damage])
+    opened = Shelf(tmp_path)
+    assert opened.damaged == [broken.name]
+    assert opened.lacking(digests("a", "b")) == [0]
+    assert not broken.exists()
+
+
+def test_a_shard_under_a_false_name_is_not_read(tmp_path: Path) -> None:
+    Shelf(tmp_path).add(digests("a"), outputs(0, [2]))
+    (shard,) = tmp_path.iterdir()
+    shard.rename(tmp_path / f"{'0' * 64}{SUFFIX}")
+    assert len(Shelf(tmp_path)) == 0
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from distiller.store.shelf import Shelf
+shelf = Shelf(Path(sys.argv[1]))
+shelf.add([b"a" * 16], [torch.ones(2, 3)])
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+shelf.add([b"b" * 16], [torch.ones(2, 3)])
+"""
+
+
+def test_a_writer_that_is_killed_leaves_the_shards_before_and_nothing_of_its_own(tmp_path: Path) -> None:
+    died = subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    shelf = Shelf(tmp_path)
+    assert shelf.damaged == []
+    assert shelf.lacking([b"a" * 16, b"b" * 16]) == [1]
+
+
+def test_no_room_leaves_nothing_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    shelf = Shelf(tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        shelf.add(digests("a"), outputs(0, [2]))
+    assert [*tmp_path.iterdir()] == []
+    assert shelf.lacking(digests("a")) == [0]
