@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from distiller import UserError
 from distiller.mapping import Attention, Explicit, FixedWeights
+from distiller.models import Features
 from distiller.objectives import (
-    Features,
     Layers,
     Objective,
     ObjectiveConfig,

@@ -29,7 +29,8 @@ from conformance.losses import (
     tensors,
 )
 from distiller import Pipeline, UserError
-from distiller.objectives import Features, HiddenLoss, hidden_loss
+from distiller.models import Features
+from distiller.objectives import HiddenLoss, hidden_loss
 from distiller.schema import validated
 from distiller.training.plan import make_plan
 

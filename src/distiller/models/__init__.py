@@ -3,6 +3,7 @@
 from distiller.models.attention import attention_maps, attention_vectors
 from distiller.models.config import FinetuneConfig, Precision, StudentConfig, TeacherConfig
 from distiller.models.description import describe, fingerprint, size_on_disk
+from distiller.models.features import FROM_MAPS, Features, Reading, read
 from distiller.models.labels import classes_in_order_of
 from distiller.models.latency import BATCH, Latency, measure
 from distiller.models.loading import (
@@ -20,9 +21,12 @@ from distiller.models.student import build_student, check_layers, cut
 
 __all__ = [
     "BATCH",
+    "FROM_MAPS",
+    "Features",
     "FinetuneConfig",
     "Latency",
     "Precision",
+    "Reading",
     "StudentConfig",
     "TeacherConfig",
     "attention_maps",
@@ -39,6 +43,7 @@ __all__ = [
     "longest_text",
     "measure",
     "quiet",
+    "read",
     "same_tokenizer",
     "save",
     "seeded",

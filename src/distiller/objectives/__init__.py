@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from distiller.objectives.config import HardLabel, ObjectiveConfig, check_compatible
-from distiller.objectives.intermediate import FROM_MAPS, HiddenLoss, HiddenLossConfig, Intermediate
-from distiller.objectives.objective import Features, Layers, Objective
+from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, Intermediate
+from distiller.objectives.objective import Layers, Objective
 from distiller.objectives.prediction import Prediction, PredictionLoss
 from distiller.schema import validated_by
 
@@ -14,8 +14,6 @@ _PREDICTION: TypeAdapter[Prediction] = TypeAdapter(Prediction)
 _INTERMEDIATE: TypeAdapter[Intermediate] = TypeAdapter(Intermediate)
 
 __all__ = [
-    "FROM_MAPS",
-    "Features",
     "HardLabel",
     "HiddenLoss",
     "HiddenLossConfig",

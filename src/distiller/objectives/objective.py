@@ -3,44 +3,17 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from distiller.objectives import views
+from distiller.models import Features, Reading
+from distiller.models.pooling import pooled
 from distiller.objectives.balance import Balance
 from distiller.objectives.config import ObjectiveConfig
-from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, LearnedHiddenLoss, Reading
+from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, LearnedHiddenLoss
 from distiller.objectives.intermediate.bound import BoundLoss
-
-
-@dataclass(frozen=True)
-class Features:
-    """What one model gave for a batch.
-
-    Attributes:
-        logits: [batch, classes] or [batch, length, classes].
-        mask: [batch, length], nonzero where a position is no padding.
-        hidden_states: One [batch, length, width] per layer, the embedding output first; None if nobody asked.
-        attention_maps: One [batch, heads, length, length] per transformer layer, probabilities; None if nobody asked.
-        attention_vectors: One [batch, 3, length, width] per transformer layer: queries, keys and values of all heads;
-            None if nobody asked.
-    """
-
-    logits: Tensor
-    mask: Tensor
-    hidden_states: tuple[Tensor, ...] | None = None
-    attention_maps: tuple[Tensor, ...] | None = None
-    attention_vectors: tuple[Tensor, ...] | None = None
-
-    @cached_property
-    def attention_scores(self) -> tuple[Tensor, ...] | None:
-        """The logarithm of the attention maps, finite: scores whose softmax over the keys is the map."""
-        if self.attention_maps is None:
-            return None
-        return tuple(_logarithm(layer) for layer in self.attention_maps)
 
 
 @dataclass(frozen=True)
@@ -187,8 +160,7 @@ class BetweenLayers(nn.Module):
         with torch.autocast(own.device.type, enabled=False):
             if self.config.pools is not None:
                 (own, counts), (others, _) = (
-                    views.pooled(states, side.mask, self.config.pools)
-                    for states, side in ((own, student), (others, teacher))
+                    pooled(states, side.mask, self.config.pools) for states, side in ((own, student), (others, teacher))
                 )
                 own, others, mask = own.unsqueeze(1), others.unsqueeze(1), counts.unsqueeze(1)
             if not isinstance(loss, BoundLoss):
@@ -201,11 +173,6 @@ class BetweenLayers(nn.Module):
         if read is None:
             raise ValueError(f"the intermediate term needs the {self.config.reads} of both models")
         return read[layer if self.config.reads == "hidden_states" else layer - 1]
-
-
-def _logarithm(probabilities: Tensor) -> Tensor:
-    probabilities = probabilities.to(torch.promote_types(probabilities.dtype, torch.float32))
-    return probabilities.clamp(min=torch.finfo(probabilities.dtype).tiny).log()
 
 
 def _weights(config: ObjectiveConfig) -> dict[str, float]:

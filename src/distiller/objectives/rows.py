@@ -1,7 +1,8 @@
 """Which rows of a batch count: padding never does, in value or in gradient."""
 
-import torch
 from torch import Tensor
+
+from distiller.models.pooling import counted_side
 
 
 def counted(student: Tensor, teacher: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -30,21 +31,6 @@ def counted_of_any_width(student: Tensor, teacher: Tensor, mask: Tensor | None) 
     student, counts = counted_side(student, mask)
     teacher, _ = counted_side(teacher.detach(), mask)
     return student, teacher, counts
-
-
-def counted_side(states: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """`states` [..., width] of one side in at least float32, rows that do not count set to zero; the mask as numbers.
-
-    Raises:
-        ValueError: If the mask is not one number a row.
-    """
-    counts = torch.ones(states.shape[:-1], device=states.device, dtype=torch.bool) if mask is None else mask.bool()
-    if counts.shape != states.shape[:-1]:
-        raise ValueError(f"a mask {tuple(counts.shape)} does not fit rows {tuple(states.shape[:-1])}")
-    dtype = torch.promote_types(states.dtype, torch.float32)
-    zero = torch.zeros((), dtype=dtype, device=states.device)
-    # Set to zero, not multiplied by it: what lies in padding may be infinite.
-    return torch.where(counts.unsqueeze(-1), states.to(dtype), zero), counts.to(dtype)
 
 
 def mean_over(values: Tensor, counts: Tensor) -> Tensor:

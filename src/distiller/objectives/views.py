@@ -5,32 +5,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from distiller.objectives.rows import counted_of_any_width, counted_side
+from distiller.models.pooling import TextFeature, pooled
+from distiller.objectives.rows import counted_of_any_width
 
-TextFeature = Literal["cls", "mean"]
 Feature = Literal["cls", "mean", "tokens"]
-
-
-def pooled(states: Tensor, mask: Tensor | None, feature: TextFeature) -> tuple[Tensor, Tensor]:
-    """One vector a text: its position 0 (`cls`) or the mean over its valid positions (`mean`).
-
-    Args:
-        states: [batch, length, width].
-        mask: [batch, length], nonzero where a position is no padding; None if all count.
-        feature: Which.
-
-    Returns:
-        [batch, width], in at least float32, and [batch]: whether the text counts. It does not where there is no valid
-        position, or, for `cls`, where position 0 is padding; its vector is 0 then.
-
-    Raises:
-        ValueError: If the mask does not fit.
-    """
-    if feature == "cls":
-        states, mask = states[:, :1], None if mask is None else mask[:, :1]
-    states, counts = counted_side(states, mask)
-    lengths = counts.sum(dim=1)
-    return states.sum(dim=1) / lengths.clamp(min=1.0).unsqueeze(-1), lengths > 0
 
 
 def texts(student: Tensor, teacher: Tensor, mask: Tensor | None, feature: TextFeature) -> tuple[Tensor, Tensor]:

@@ -1,14 +1,14 @@
 """What is trained: the student and the learned parts of the objective, with the frozen teacher beside them."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from distiller import models
-from distiller.objectives import FROM_MAPS, Features, Objective
+from distiller.models import Features
+from distiller.objectives import Objective
 
 
 class Distillation(nn.Module):
@@ -37,7 +37,7 @@ class Distillation(nn.Module):
             targets: [batch], the task's missing target where nobody has labelled the text.
         """
         teacher = self._teacher_features(teacher_inputs or student_inputs)
-        student = self._features(self.student, student_inputs)
+        student = models.read(self.student, student_inputs, self.objective.reads)
         terms, observed = self.objective(student, teacher, targets)
         return terms, observed
 
@@ -48,17 +48,4 @@ class Distillation(nn.Module):
         teacher = self._teacher[0]
         if teacher.device != inputs["input_ids"].device:
             teacher.to(inputs["input_ids"].device)
-        return self._features(teacher, inputs)
-
-    def _features(self, model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> Features:
-        reads = self.objective.reads
-        vectors = models.attention_vectors(model) if reads == "attention_vectors" else nullcontext(None)
-        with vectors as recorded:
-            output = model(
-                **inputs,
-                output_hidden_states=reads == "hidden_states",
-                output_attentions=reads in FROM_MAPS,
-            )
-        mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
-        vectors_of_layers = tuple(recorded) if recorded is not None else None
-        return Features(output.logits, mask, output.hidden_states, output.attentions, vectors_of_layers)
+        return models.read(teacher, inputs, self.objective.reads)

@@ -7,7 +7,7 @@ from transformers import PretrainedConfig
 from distiller import data, models, tasks
 from distiller.data import Dataset
 from distiller.errors import UserError
-from distiller.objectives import FROM_MAPS, HiddenLossConfig, Layers, check_compatible
+from distiller.objectives import HiddenLossConfig, Layers, check_compatible
 from distiller.pipeline import Pipeline
 from distiller.tasks import SequenceTask
 from distiller.training.examples import Reader
@@ -47,7 +47,7 @@ class Plan:
         intermediate = self.pipeline.objective.between_layers
         if intermediate is None:
             return None
-        width = "num_attention_heads" if intermediate.reads in FROM_MAPS else "hidden_size"
+        width = "num_attention_heads" if intermediate.reads in models.FROM_MAPS else "hidden_size"
         return Layers(
             [(student_layer, teacher_layer) for student_layer, teacher_layer, _ in self.pairs],
             self.pipeline.mapping.weights(self.pairs),
@@ -120,7 +120,7 @@ def _with_attention(
 ) -> list[tuple[int, int, float]]:
     """The pairs without those of the embeddings, which have no attention."""
     heads = int(student.num_attention_heads), int(teacher.num_attention_heads)
-    if intermediate.reads in FROM_MAPS and heads[0] != heads[1]:
+    if intermediate.reads in models.FROM_MAPS and heads[0] != heads[1]:
         mend = f"compares head by head, but the student has {heads[0]} heads, its teacher {heads[1]}; use minilm"
         raise UserError("objective.intermediate", f"{intermediate.type} {mend}")
     pairs = [pair for pair in pairs if pair[0] > 0 and pair[1] > 0]

@@ -13,7 +13,7 @@ from distiller.data import Examples
 from distiller.errors import UserError
 from distiller.files import check_folder
 from distiller.machine import peak_memory_mb, reset_peak_memory
-from distiller.objectives import FROM_MAPS, Objective
+from distiller.objectives import Objective
 from distiller.pipeline import Pipeline
 from distiller.runs import FILE, RunRecord, new_record
 from distiller.training import inputs
@@ -146,7 +146,7 @@ def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Co
     layers = plan.layers(student.config, teacher.model.config)
     objective = Objective(pipeline.objective, layers, task.label_loss, pipeline.seed)
     validation = encode(dataset.validation, plan.classes, task, plan.student_reader)
-    with models.attention_maps(*(student, teacher.model) if objective.reads in FROM_MAPS else ()):
+    with models.attention_maps(*(student, teacher.model) if objective.reads in models.FROM_MAPS else ()):
         course = fit(
             Distillation(student, objective, teacher.model),
             _training_set(plan),

@@ -11,7 +11,7 @@ from distiller.objectives.intermediate.cka import CKA
 from distiller.objectives.intermediate.cos import Cos
 from distiller.objectives.intermediate.gram import Gram
 from distiller.objectives.intermediate.infonce import InfoNCE
-from distiller.objectives.intermediate.loss import FROM_MAPS, HiddenLoss, HiddenLossConfig, LearnedHiddenLoss, Reading
+from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, LearnedHiddenLoss
 from distiller.objectives.intermediate.mi import MI
 from distiller.objectives.intermediate.minilm import MiniLM
 from distiller.objectives.intermediate.mse import HiddenMSE
@@ -44,4 +44,4 @@ Intermediate = Annotated[
     Field(discriminator="type"),
 ]
 
-__all__ = ["FROM_MAPS", "HiddenLoss", "HiddenLossConfig", "Intermediate", "LearnedHiddenLoss", "Reading"]
+__all__ = ["HiddenLoss", "HiddenLossConfig", "Intermediate", "LearnedHiddenLoss"]

@@ -4,8 +4,9 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from distiller.models import Reading
 from distiller.objectives.intermediate.attention import counted_pairs, divergence_over_keys
-from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level, Reading
+from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
 
 
 class AttentionKL(HiddenLossConfig):

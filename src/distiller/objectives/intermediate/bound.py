@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from distiller.models.pooling import TextFeature
 from distiller.objectives import views
 from distiller.objectives.critics import AnyCritic, LogBaseline, Separable
 from distiller.objectives.intermediate.loss import LearnedHiddenLoss, LearnedHiddenLossConfig, Level
@@ -32,7 +33,7 @@ class BoundConfig(LearnedHiddenLossConfig):
         return "token" if self.feature == "tokens" else "sequence"
 
     @property
-    def pools(self) -> views.TextFeature | None:
+    def pools(self) -> TextFeature | None:
         return None if self.feature == "tokens" else self.feature
 
     @abstractmethod

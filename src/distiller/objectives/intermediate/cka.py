@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from distiller.models.pooling import TextFeature
 from distiller.objectives import views
 from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
 from distiller.objectives.rows import counted_of_any_width
@@ -30,7 +31,7 @@ class CKA(HiddenLossConfig):
         return "token" if self.feature == "tokens" else "sequence"
 
     @property
-    def pools(self) -> views.TextFeature | None:
+    def pools(self) -> TextFeature | None:
         return None if self.feature == "tokens" else self.feature
 
     def build(self) -> "CKALoss":

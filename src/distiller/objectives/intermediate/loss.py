@@ -7,15 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from distiller.models import seeded
-from distiller.objectives.views import TextFeature
+from distiller.models import Reading, seeded
+from distiller.models.pooling import TextFeature
 from distiller.schema import Config
 
 Level = Literal["token", "sequence"]
-Reading = Literal["hidden_states", "attention_maps", "attention_scores", "attention_vectors"]
-
-FROM_MAPS: tuple[Reading, ...] = ("attention_maps", "attention_scores")
-"""What comes of attention maps: of as many heads on both sides, and of models that keep their maps."""
 
 
 class HiddenLoss(nn.Module):

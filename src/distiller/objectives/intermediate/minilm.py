@@ -6,8 +6,9 @@ from pydantic import Field
 from torch import Tensor
 
 from distiller.errors import UserError
+from distiller.models import Reading
 from distiller.objectives.intermediate.attention import divergence_over_keys, pairs
-from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level, Reading
+from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
 from distiller.objectives.rows import counted_of_any_width
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from distiller.models.pooling import TextFeature
 from distiller.objectives import views
 from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
 
@@ -23,14 +24,14 @@ class RKD(HiddenLossConfig):
     type: Literal["rkd"] = "rkd"
     distance: Annotated[float, Field(ge=0)] = 1.0
     angle: Annotated[float, Field(ge=0)] = 2.0
-    feature: views.TextFeature = "cls"
+    feature: TextFeature = "cls"
 
     @property
     def level(self) -> Level:
         return "sequence"
 
     @property
-    def pools(self) -> views.TextFeature | None:
+    def pools(self) -> TextFeature | None:
         return self.feature
 
     def build(self) -> "RKDLoss":
@@ -46,7 +47,7 @@ class RKDLoss(HiddenLoss):
     gradient flows to either from there. One text has no relation, and any two have the same: 0, and no gradient.
     """
 
-    def __init__(self, distance: float, angle: float, feature: views.TextFeature) -> None:
+    def __init__(self, distance: float, angle: float, feature: TextFeature) -> None:
         super().__init__()
         self.distance = distance
         self.angle = angle

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distiller.models.pooling import TextFeature
 from distiller.objectives import views
 from distiller.objectives.intermediate.loss import LearnedHiddenLoss, LearnedHiddenLossConfig, Level
 
@@ -23,7 +24,7 @@ class SimpleContrastive(LearnedHiddenLossConfig):
     takes_any_width: ClassVar[bool] = True
 
     type: Literal["simple-contrastive"] = "simple-contrastive"
-    feature: views.TextFeature = "cls"
+    feature: TextFeature = "cls"
     embedding: Annotated[int, Field(ge=1)] = 128
     temperature: Annotated[float, Field(gt=0)] = 0.07
     queue: Annotated[int, Field(ge=1)] = 1024
@@ -33,7 +34,7 @@ class SimpleContrastive(LearnedHiddenLossConfig):
         return "sequence"
 
     @property
-    def pools(self) -> views.TextFeature | None:
+    def pools(self) -> TextFeature | None:
         return self.feature
 
     def build(self) -> "SimpleContrastiveLoss":
