@@ -8,5 +8,8 @@ def finetune(pipeline: PipelineFile, out: Out, changes: Changes = None) -> None:
     from distiller import training
     from distiller.pipeline import Pipeline
 
-    folder = training.finetune(Pipeline.from_yaml(pipeline, changes), out)
-    print(f"teacher: {folder}")  # noqa: T201
+    given = Pipeline.from_yaml(pipeline, changes)
+    folder = training.finetune(given, out)
+    scores = training.evaluate(given, str(folder), "validation")
+    shown = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
+    print(f"validation: {shown}\nteacher: {folder}")  # noqa: T201

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,13 @@ LayerPair = tuple[int, int, float]
 
 
 class PairWeights(nn.Module):
-    """How much each layer pair counts, given what it costs; what it learns is trained along with the student."""
+    """How much each layer pair counts, given what it costs; what it learns is trained along with the student.
+
+    Attributes:
+        varies: Whether the weights differ from batch to batch.
+    """
+
+    varies: ClassVar[bool] = True
 
     @abstractmethod
     def forward(self, costs: Tensor) -> Tensor:
@@ -24,6 +31,7 @@ class PairWeights(nn.Module):
 class FixedWeights(PairWeights):
     """The same in every batch."""
 
+    varies: ClassVar[bool] = False
     weights: Tensor
 
     def __init__(self, weights: Sequence[float]) -> None:

@@ -22,7 +22,8 @@ class Layers:
 
     Attributes:
         pairs: (student layer, teacher layer); 0 is the embedding output.
-        weights: Called with the losses [pairs] of the pairs; gives the weights [pairs] of their mean.
+        weights: Called with the losses [pairs] of the pairs; gives the weights [pairs] of their mean. Its attribute
+            `varies` says whether they differ from batch to batch.
         student_width: Of what is compared, of the student.
         teacher_width: Of the teacher; where it differs and the loss wants one width, each pair has a projection.
     """
@@ -66,6 +67,11 @@ class Objective(nn.Module):
         return self._prediction is not None or self.between_layers is not None
 
     @property
+    def estimates_mutual_information(self) -> bool:
+        """Whether the term between layers is a bound on it."""
+        return self.between_layers is not None and isinstance(self.between_layers.losses[0], BoundLoss)
+
+    @property
     def reads(self) -> Reading | None:
         """What any term looks at besides logits."""
         return self.between_layers.config.reads if self.between_layers is not None else None
@@ -75,8 +81,8 @@ class Objective(nn.Module):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The weighted (and balanced) terms by name, each a scalar: the loss is their sum. Then what is only looked at.
 
-        The latter: each term as it came, as `raw.NAME`, and the estimate of mutual information in nats of each layer
-        pair (student layer, teacher layer), as `mutual_information.S-T`.
+        The latter: each term as it came, as `raw.NAME`; of each layer pair (student layer, teacher layer) the estimate
+        of mutual information in nats, as `mutual_information.S-T`, and its weight where that varies, as `mapping.S-T`.
 
         Args:
             student: Of the student.
@@ -143,6 +149,9 @@ class BetweenLayers(nn.Module):
             for (student_layer, teacher_layer), (_, nats) in zip(self._pairs, compared, strict=True)
             if nats is not None
         }
+        if cast("bool", self.weights.varies):
+            shares = zip(self._pairs, weights[0].detach().unbind(), strict=True)
+            observed |= {f"mapping.{student}-{teacher}": share for (student, teacher), share in shares}
         return (weights[0] * costs.detach()).sum() + (costs - costs.detach()).mean(), observed
 
     def _pair(

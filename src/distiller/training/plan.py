@@ -7,6 +7,7 @@ from transformers import PretrainedConfig
 from distiller import data, models, tasks
 from distiller.data import Dataset
 from distiller.errors import UserError
+from distiller.mapping import Skip
 from distiller.objectives import HiddenLossConfig, Layers, check_compatible
 from distiller.pipeline import Pipeline
 from distiller.tasks import SequenceTask
@@ -101,6 +102,9 @@ def read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConfi
 
 def _pairs(pipeline: Pipeline, student: PretrainedConfig, teacher: PretrainedConfig) -> list[tuple[int, int, float]]:
     intermediate = pipeline.objective.between_layers
+    if pipeline.objective.intermediate is None and pipeline.mapping != Skip():
+        mend = "give objective.intermediate one, or leave it out"
+        raise UserError("mapping", f"{pipeline.mapping.type} has no loss between layers to map; {mend}")
     if intermediate is None:
         return []
     layers = pipeline.student.layers

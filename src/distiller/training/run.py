@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedModel
 
@@ -22,8 +23,10 @@ from distiller.training.evaluation import compare_latency, predict
 from distiller.training.examples import Encoded, Reader, TrainingSet, encode
 from distiller.training.loop import Course, fit
 from distiller.training.plan import Plan, make_plan, read_by
+from distiller.training.random_state import isolated_random_state
 from distiller.training.teacher import Teacher, prepare
 from distiller.training.trainer import Validation
+from distiller.training.transfer import mutual_information
 
 PIPELINE = "pipeline.yaml"
 STUDENT = "student"
@@ -67,9 +70,11 @@ def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunRes
     with _recorded(record, out):
         teacher = prepare(plan)
         record.teacher = {"model": pipeline.teacher.model, **models.describe(teacher.model)}
-        student, course = _learn(plan, teacher, out)
+        student, course, transferred = _learn(plan, teacher, out)
         record.student = models.describe(student)
         _measure(plan, teacher, student, course, record, out)
+        if transferred:
+            record.metrics["mutual_information"] = transferred
     return RunResult(record, out / STUDENT)
 
 
@@ -80,6 +85,8 @@ def finetune(pipeline: Pipeline, out: str | Path) -> Path:
         UserError: If the pipeline or the data is not usable, or `out`/teacher is there already.
     """
     folder = Path(out) / "teacher"
+    if pipeline.teacher.finetune is None:
+        raise UserError("teacher.finetune", "is null: the teacher is fine-tuned already; say how, or use distill")
     check_folder(Path(out))
     if folder.exists():
         raise UserError(str(folder), "is there already; name another --out")
@@ -97,7 +104,7 @@ def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
     task = tasks.build(pipeline.task)
     _, reader = read_by(model, model, pipeline)
     loaded = models.load_classifier(model, {}, model, pipeline.seed)
-    dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
+    dataset = data.load(pipeline.data.replace(unlabelled=None), task.label_kind, pipeline.seed)
     classes = models.classes_in_order_of(loaded.config, dataset.classes, model)
     examples: Examples = getattr(dataset, split)
     return task.scores(predict(loaded, encode(examples, classes, task, reader), reader.tokenizer, model))
@@ -113,11 +120,26 @@ def _earlier(out: Path, pipeline: Pipeline, *, resume: bool) -> RunRecord | None
         raise UserError(str(out), "is not empty; add --resume to go on with the run in it, or name another --out")
     if not (out / PIPELINE).exists():
         raise UserError(str(out), f"holds no {PIPELINE} of a run to resume; name another --out")
-    if Pipeline.from_yaml(out / PIPELINE) != pipeline:
-        raise UserError(str(out / PIPELINE), "is another pipeline than the one given; name another --out")
+    difference = _difference(Pipeline.from_yaml(out / PIPELINE).model_dump(), pipeline.model_dump())
+    if difference is not None:
+        raise UserError(
+            str(out / PIPELINE), f"is another pipeline than the one given: {difference}; name another --out"
+        )
     record = RunRecord.read(out) if (out / FILE).exists() else None
     whole = record is not None and record.status == "finished" and (out / STUDENT).is_dir()
     return record if whole else None
+
+
+def _difference(kept: dict[str, Any], given: dict[str, Any], prefix: str = "") -> str | None:
+    """The first field in which two pipelines differ, with both values."""
+    for name in [*kept, *(name for name in given if name not in kept)]:
+        before, now = kept.get(name), given.get(name)
+        if before == now:
+            continue
+        if isinstance(before, dict) and isinstance(now, dict):
+            return _difference(before, now, f"{prefix}{name}.")
+        return f"{prefix}{name} was {before!r}, now {now!r}"
+    return None
 
 
 @contextmanager
@@ -138,18 +160,19 @@ def _recorded(record: RunRecord, out: Path) -> Iterator[None]:
     record.write(out)
 
 
-def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Course]:
-    """Build the student, train it, save it; the one given back is what was saved."""
+def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Course, dict[str, float]]:
+    """Build the student, train it, save it: what was saved, how it went, and what it holds of the teacher's layers."""
     pipeline, dataset, task = plan.pipeline, plan.dataset, plan.task
     head = task.head(plan.classes)
     student = models.build_student(pipeline.student, teacher.model, pipeline.teacher.model, head, pipeline.seed)
     layers = plan.layers(student.config, teacher.model.config)
     objective = Objective(pipeline.objective, layers, task.label_loss, pipeline.seed)
+    distillation = Distillation(student, objective, teacher.model)
     validation = encode(dataset.validation, plan.classes, task, plan.student_reader)
     with models.attention_maps(*(student, teacher.model) if objective.reads in models.FROM_MAPS else ()):
         course = fit(
-            Distillation(student, objective, teacher.model),
-            _training_set(plan),
+            distillation,
+            _read(plan, [dataset.train, *([dataset.unlabelled] if dataset.unlabelled else [])]),
             Validation(validation, plan.student_reader.tokenizer, task, plan.metric),
             pipeline.training,
             seed=pipeline.seed,
@@ -158,12 +181,16 @@ def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Co
             title="distilling the student",
         )
     models.save(student, plan.student_reader.tokenizer, out / STUDENT)
-    return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed), course
+    transferred: dict[str, float] = {}
+    if objective.estimates_mutual_information:
+        with isolated_random_state(pipeline.seed):
+            held_out = _read(plan, [dataset.validation])
+            transferred = mutual_information(distillation, held_out, pipeline.training.batch_size)
+    return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed), course, transferred
 
 
-def _training_set(plan: Plan) -> TrainingSet:
-    """All texts that the student learns from: the labelled ones, then those that only the teacher labels."""
-    splits = [plan.dataset.train, *([plan.dataset.unlabelled] if plan.dataset.unlabelled else [])]
+def _read(plan: Plan, splits: list[Examples]) -> TrainingSet:
+    """Splits, one after the other, as both models read them."""
     student = _joined([encode(split, plan.classes, plan.task, plan.student_reader) for split in splits])
     if plan.same_tokenizer:
         return TrainingSet(student, plan.student_reader.tokenizer, plan.task.target_dtype)
@@ -201,9 +228,6 @@ def _measure(
     }
     score, teacher_score = (scores[name]["test"][plan.metric] for name in ("student", "teacher"))
     record.metrics = {"primary": plan.metric, "split": "test", "score": score, **scores, "history": course.history}
-    transferred = _last_estimates(course)
-    if transferred:
-        record.metrics["mutual_information"] = transferred
     record.retention = score / teacher_score if teacher_score > 0 else None
     record.student["size_mb"] = round(models.size_on_disk(out / STUDENT) / 1e6, 2)
     record.teacher["size_mb"] = round(_saved_size(plan, teacher) / 1e6, 2)
@@ -217,16 +241,6 @@ def _measure(
     record.latency = compare_latency(
         {name: (loaded[name], readers[name].tokenizer, read[name]["test"].encodings) for name in readers}
     )
-
-
-def _last_estimates(course: Course) -> dict[str, float]:
-    """The mutual information in nats of each layer pair, as it was last logged: `student layer-teacher layer`."""
-    return {
-        name.removeprefix("mutual_information."): nats
-        for entry in course.history
-        for name, nats in entry.items()
-        if name.startswith("mutual_information.")
-    }
 
 
 def _scores(plan: Plan, model: PreTrainedModel, reader: Reader, split: Encoded) -> dict[str, float]:

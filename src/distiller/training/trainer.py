@@ -20,6 +20,7 @@ from distiller.training.distillation import Distillation
 from distiller.training.evaluation import predict
 from distiller.training.examples import Encoded, TrainingSet
 from distiller.training.sampler import LengthBucketSampler
+from distiller.training.transfer import PREFIX
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class DistillationTrainer(Trainer):
     ) -> Any:
         """The sum of the weighted terms."""
         terms, observed = model(**inputs)
+        if len(inputs["targets"]) < min(
+            self.args.per_device_train_batch_size, len(cast("TrainingSet", self.train_dataset))
+        ):
+            # A bound of fewer texts shows less: in a curve that would look like a loss.
+            observed = {name: value for name, value in observed.items() if not name.startswith(PREFIX)}
         self._recent.append({name: term.detach() for name, term in [*terms.items(), *observed.items()]})
         loss = torch.stack([*terms.values()]).sum()
         return (loss, terms) if return_outputs else loss

@@ -1,7 +1,8 @@
 """What the losses between layers share."""
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -42,6 +43,7 @@ class LearnedHiddenLoss(HiddenLoss):
     def __init__(self, learning_rate_factor: float) -> None:
         super().__init__()
         self.learning_rate_factor = learning_rate_factor
+        self._drawn = False
 
     @abstractmethod
     def add_weights(self, student_width: int, teacher_width: int) -> None:
@@ -51,10 +53,22 @@ class LearnedHiddenLoss(HiddenLoss):
         """Draw the weights, for states of these widths, from `seed`."""
         with seeded(seed):
             self.add_weights(student_width, teacher_width)
+        self._drawn = True
+
+    def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        """As of every module; before the weights are drawn this is an error, and not an empty list for an optimizer.
+
+        Raises:
+            RuntimeError: If they are not drawn yet.
+        """
+        if not self._drawn:
+            mend = "call it once, or draw(student_width, teacher_width, seed), before you ask for its parameters"
+            raise RuntimeError(f"the weights of {type(self).__name__} are not drawn yet: {mend}")
+        return super().named_parameters(*args, **kwargs)
 
     def ensure_drawn(self, student_states: Tensor, teacher_states: Tensor) -> None:
         """Draw the weights for these states if that is still to do."""
-        if next(self.parameters(), None) is not None:
+        if self._drawn:
             return
         self.draw(student_states.shape[-1], teacher_states.shape[-1], seed=0)
         self.to(student_states.device, torch.promote_types(student_states.dtype, torch.float32))
