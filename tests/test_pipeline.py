@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distiller import Pipeline, UserError
+from distiller.mapping import Explicit
+from distiller.objectives.prediction import CE, KL, MSE
 
 LEAST: dict[str, Any] = {
     "data": {"source": "asset:trec"},
@@ -71,6 +73,29 @@ def test_changes_reach_fields_that_the_file_does_not_mention() -> None:
     assert pipeline.data.limit == 50
 
 
+def test_a_change_below_a_field_that_is_left_out_goes_on_top_of_its_default() -> None:
+    pipeline = _read(LEAST, "objective.prediction.temperature=4", "mapping.type=explicit", "mapping.pairs=[[0, 0]]")
+    assert pipeline.objective.prediction == KL(temperature=4.0)
+    assert pipeline.mapping == Explicit(pairs=[(0, 0)])
+    assert _read(LEAST, "mapping.pairs=[[0, 0]]", "mapping.type=explicit").mapping == pipeline.mapping
+    assert _read(LEAST, "objective.prediction.type=ce").objective.prediction == CE()
+    with pytest.raises(UserError, match="mapping: unknown field 'pairs'"):
+        _read(LEAST, "mapping.pairs=[[0, 0]]")
+
+
+@pytest.mark.parametrize("changes", [["task=regression"], ["objective.hard_label.weight=1", "task=regression"]])
+def test_the_default_that_a_change_goes_on_top_of_is_that_of_the_task(changes: list[str]) -> None:
+    assert _read(LEAST, "objective.prediction.weight=0.5", *changes).objective.prediction == MSE(weight=0.5)
+
+
+def test_a_change_below_a_field_that_is_there_goes_on_top_of_that() -> None:
+    there = {**LEAST, "objective": {"prediction": {"type": "ce"}}}
+    assert _read(there, "objective.prediction.temperature=4").objective.prediction == CE(temperature=4.0)
+    off = {**LEAST, "objective": {"prediction": None, "hard_label": {"weight": 1.0}}}
+    with pytest.raises(UserError, match=r"objective\.prediction: needs a 'type'"):
+        _read(off, "objective.prediction.temperature=4")
+
+
 def test_scientific_notation_without_a_point_is_a_number() -> None:
     assert _read(LEAST, "training.learning_rate=5e-5").training.learning_rate == 5e-5
 
@@ -92,6 +117,9 @@ def test_regression_learns_from_the_teachers_numbers_by_mse_unless_told_otherwis
         ),
         ("objective.prediction={temperature: 2}", "objective.prediction: needs a 'type'"),
         ("mapping={type: skp}", "mapping: unknown type 'skp'; did you mean 'skip'?"),
+        ("task=ner", "task: unknown value 'ner'; known: classification, regression"),
+        ("student.layers=[]", "student.layers: give at least 1, not []"),
+        ("data.text=[a, b, c]", "data.text: give at most 2, not ['a', 'b', 'c']"),
         ("task=clasification", "task: unknown value 'clasification'; did you mean 'classification'?"),
         ("training.epochs=0", "training.epochs: Input should be greater than or equal to 1"),
         ("training.learning_rate=fast", "training.learning_rate: Input should be a valid number"),
@@ -122,7 +150,7 @@ def test_a_wrong_field_is_one_line_that_names_it_and_the_mend(change: str, messa
         (b"data: [", "not valid YAML"),
         (b"", "holds no fields"),
         (b"- 1", "holds no fields"),
-        (b"seed: 1", "data: Field required (and 2 more)"),
+        (b"seed: 1", "data: Field required (wrong as well: teacher, student)"),
         (b"task: \xff", "not UTF-8"),
         (b"seed: 2024-13-45", "not valid YAML: month must be in 1..12"),
         (b"seed: 0x_", "not valid YAML"),
@@ -154,6 +182,24 @@ training: {<<: *other, epochs: 9}
     assert pipeline.training.warmup == 0.0
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"absent\.yaml: cannot be read"):
-        Pipeline.from_yaml(tmp_path / "absent.yaml")
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("pipline.yaml", "; did you mean 'pipeline.yaml'?"),
+        ("other.yml", "; did you mean 'others.yml'?"),
+        ("x", ""),
+        ("no/folder/pipeline.yaml", ""),
+    ],
+)
+def test_a_file_that_is_not_there_is_named_with_the_near_one(tmp_path: Path, name: str, hint: str) -> None:
+    for there in ("pipeline.yaml", "others.yml", "absent.csv"):
+        (tmp_path / there).touch()
+    with pytest.raises(UserError) as caught:
+        Pipeline.from_yaml(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path / name}: cannot be read: No such file or directory{hint}"
+
+
+def test_one_column_of_texts_needs_no_list() -> None:
+    assert _read(LEAST, "data.text=subject").data.text == ["subject"]
+    assert _read(LEAST, "data.text=[subject, body]").data.text == ["subject", "body"]
+    assert _read(LEAST).data.text is None

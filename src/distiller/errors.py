@@ -19,6 +19,11 @@ class UserError(Exception):
 
 def unknown(noun: str, word: object, known: list[str]) -> str:
     """What to say of a word that is not known: the nearest known one, then all of them."""
-    near = get_close_matches(str(word), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {noun} {str(word)!r}; {hint}(known: {', '.join(known)})"
+    hint, listed = did_you_mean(str(word), known), f"known: {', '.join(known)}"
+    return f"unknown {noun} {str(word)!r}" + (f"{hint} ({listed})" if hint else f"; {listed}")
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """What to add to a sentence: the nearest known word; nothing if none is near."""
+    near = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -7,7 +7,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from distiller.data import DataConfig
-from distiller.errors import UserError
+from distiller.errors import UserError, did_you_mean
 from distiller.files import write_text
 from distiller.mapping import MappingConfig, Skip
 from distiller.models import FinetuneConfig, StudentConfig, TeacherConfig
@@ -38,13 +38,7 @@ class Pipeline(Config):
     @model_validator(mode="before")
     @classmethod
     def _default_prediction_loss_of_the_task(cls, content: Any) -> Any:
-        """One output has no distribution for `kl` to compare: regression learns from the teacher's numbers by `mse`."""
-        if not isinstance(content, dict) or content.get("task") != "regression":
-            return content
-        objective = content.get("objective", {})
-        if not isinstance(objective, dict) or "prediction" in objective:
-            return content
-        return {**content, "objective": {**objective, "prediction": {"type": "mse"}}}
+        return _with_prediction_loss(content) if isinstance(content, dict) else content
 
     @classmethod
     def from_yaml(cls, path: str | Path, changes: list[str] | None = None) -> Self:
@@ -61,9 +55,18 @@ class Pipeline(Config):
         content = _parsed(text, source, "not valid YAML")
         if not isinstance(content, dict):
             raise UserError(source, "holds no fields; a pipeline needs at least data, teacher and student")
-        for change in changes or []:
-            content = _changed(content, change)
+        # The task goes first: what else is left out may depend on it.
+        for change in sorted(changes or [], key=lambda change: not change.startswith("task=")):
+            content = _changed(content, change, cls._defaults(content.get("task")))
         return validated(cls, content, source)
+
+    @classmethod
+    def _defaults(cls, task: Any) -> dict[str, Any]:
+        """What the fields that may be left out hold then, in a pipeline of that task."""
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        fields = {name: default.model_dump() for name, default in defaults.items() if isinstance(default, Config)}
+        of_the_task = _with_prediction_loss({"task": task}).get("objective", {})
+        return {**fields, "objective": {**fields["objective"], **of_the_task}}
 
     def to_yaml(self, path: str | Path | None = None) -> str:
         """The pipeline as YAML, every field spelled out; written to `path` if one is given."""
@@ -71,6 +74,14 @@ class Pipeline(Config):
         if path is not None:
             write_text(Path(path), text)
         return text
+
+
+def _with_prediction_loss(content: dict[str, Any]) -> dict[str, Any]:
+    """One output has no distribution for `kl` to compare: regression learns from the teacher's numbers by `mse`."""
+    objective = content.get("objective", {})
+    if content.get("task") != "regression" or not isinstance(objective, dict) or "prediction" in objective:
+        return content
+    return {**content, "objective": {**objective, "prediction": {"type": "mse"}}}
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -102,22 +113,33 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise UserError(str(path), f"not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except FileNotFoundError as error:
+        near = did_you_mean(path.name, [file.name for file in path.parent.glob("*.y*ml")])
+        raise UserError(str(path), f"cannot be read: {error.strerror}{near}") from error
     except OSError as error:
         raise UserError(str(path), f"cannot be read: {error.strerror}") from error
 
 
-def _changed(content: dict[str, Any], change: str) -> dict[str, Any]:
+def _changed(content: dict[str, Any], change: str, defaults: dict[str, Any]) -> dict[str, Any]:
     """`content` with one `dotted.key=value` applied; parts of the path that are absent or null become fields."""
     key, equals, value = change.partition("=")
     if not equals or not all(key.split(".")):
         raise UserError(f"--set {change}", "write dotted.key=value, e.g. training.epochs=5")
     parsed = _parsed(value, f"--set {change}", "the value is not valid YAML")
-    return _with(content, key.split("."), parsed, change)
+    return _with(content, key.split("."), parsed, change, defaults)
 
 
-def _with(content: Any, path: list[str], value: Any, change: str) -> dict[str, Any]:
+def _with(content: Any, path: list[str], value: Any, change: str, default: Any) -> dict[str, Any]:
     if content is not None and not isinstance(content, dict):
         raise UserError(f"--set {change}", f"{path[0]!r} stands below {content!r}, which has no fields")
     first, *rest = path
-    inner = _with((content or {}).get(first), rest, value, change) if rest else value
-    return {**(content or {}), first: inner}
+    fields = content or {}
+    if not rest:
+        return {**fields, first: value}
+    below = default.get(first) if isinstance(default, dict) else None
+    return {**fields, first: _with(fields.get(first, _type_alone(below)), rest, value, change, below)}
+
+
+def _type_alone(default: Any) -> dict[str, Any] | None:
+    """Which member of a union a default is: all else that it holds is filled in where the member is validated."""
+    return {"type": default["type"]} if isinstance(default, dict) and "type" in default else None

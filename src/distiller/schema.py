@@ -51,10 +51,9 @@ def validated_by(adapter: "TypeAdapter[T]", content: Any, source: str) -> T:
 
 def _describe(error: ValidationError, content: Any) -> str:
     problems = error.errors(include_url=False)
-    first = problems[0]
-    path = _dotted(first["loc"], content)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{path}{': ' if path else ''}{_mend(first)}{more}"
+    path, *others = [_dotted(problem["loc"], content) for problem in problems]
+    more = f" (wrong as well: {', '.join(others)})" if others else ""
+    return f"{path}{': ' if path else ''}{_mend(problems[0])}{more}"
 
 
 def _mend(problem: Any) -> str:
@@ -67,6 +66,10 @@ def _mend(problem: Any) -> str:
     if problem["type"] == "literal_error":
         known = [option.strip("' ") for option in context["expected"].replace(" or ", ", ").split(", ")]
         return unknown("value", problem["input"], known)
+    if problem["type"] == "too_short":
+        return f"give at least {context['min_length']}, not {problem['input']!r}"
+    if problem["type"] == "too_long":
+        return f"give at most {context['max_length']}, not {problem['input']!r}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] in ("unknown_field", "value_error", "missing"):
         return message

@@ -1,5 +1,6 @@
 """The command line as a user meets it: real processes, exit codes, one line on stderr."""
 
+import errno
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from distiller.cli.main import main
+from distiller.cli.main import main, mend_of
 from distiller.version import __version__
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -167,13 +168,38 @@ def test_a_stopped_run_exits_with_130_and_goes_on_with_resume(tiny_bert: Path, t
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "finished"
 
 
+@pytest.mark.parametrize("out", ["pipeline.yaml/below/a/file", "/proc/x", "/proc/x/y", "a" * 300])
 def test_a_folder_that_cannot_be_made_is_one_line(
-    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], out: str
 ) -> None:
-    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
-    out = str(pipeline / "below" / "a" / "file")
-    monkeypatch.setattr(sys, "argv", ["distiller", "distill", str(pipeline), "--out", out])
+    monkeypatch.chdir(tmp_path)
+    _write(tmp_path / "pipeline.yaml", tiny_bert)
+    monkeypatch.setattr(sys, "argv", ["distiller", "distill", "pipeline.yaml", f"--out={out}"])
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2
-    assert "make room there, or name another --out" in capsys.readouterr().err
+    lines = capsys.readouterr().err.strip().split("\n")
+    assert len(lines) == 1, lines
+    assert lines[0].endswith("name another --out, or set DISTILLER_CACHE if it is the cache")
+    assert lines[0].split(": ")[0] in (out, *map(str, Path(out).parents))
+
+
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [
+        (errno.ENOSPC, "No space left on device; make room there, or name another --out"),
+        (errno.EROFS, "cannot be written (Read-only file system); name another --out, or set DISTILLER_CACHE"),
+        (errno.EACCES, "cannot be written (Permission denied); name another --out, or set DISTILLER_CACHE"),
+    ],
+)
+def test_a_full_disk_and_one_that_cannot_be_written_have_mends_of_their_own(code: int, mend: str) -> None:
+    said = mend_of(OSError(code, os.strerror(code), "/cache/teachers"))
+    assert said is not None
+    assert said.startswith(mend)
+
+
+def test_a_file_of_ours_that_is_gone_is_no_wrong_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["distiller", "distill", "pipeline.yaml", "--out", str(tmp_path)])
+    with pytest.raises(FileNotFoundError) as gone:
+        (tmp_path / "state.json").read_text()
+    assert mend_of(gone.value) is None

@@ -121,6 +121,7 @@ class LossConformance:
     def test_a_batch_of_one_is_enough(self) -> None:
         student, teacher = tensors(0, 1, *self.shape()[1:])
         assert torch.isfinite(self.loss()(student, teacher))
+        assert torch.isfinite(gradient(self.loss(), student, teacher)).all()
 
     def test_shapes_that_differ_are_not_broadcast(self) -> None:
         student, teacher = tensors(0, *self.shape())
@@ -190,6 +191,13 @@ class HiddenLossBasics(LossConformance):
     def shape(self) -> tuple[int, ...]:
         return (4, 6, 5)
 
+    def test_autocast_changes_nothing(self) -> None:
+        student, teacher = (30 * side.float() for side in tensors(0, *self.shape()))
+        loss = self.loss()
+        expected = loss(student, teacher)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(loss(student, teacher), expected)
+
     def test_it_says_what_it_compares(self) -> None:
         assert self.adapter().validate_python(self.options).level in ("token", "sequence")
 
@@ -227,6 +235,13 @@ class Learned(HiddenLossBasics):
         assert isinstance(loss, LearnedHiddenLoss)
         loss.draw(5, 7, seed)
         return loss
+
+    def test_weights_that_are_not_drawn_yet_are_no_empty_list_for_an_optimizer(self) -> None:
+        loss = hidden_loss(**self.options)
+        with pytest.raises(RuntimeError, match="not drawn yet: call it once"):
+            torch.optim.SGD(loss.parameters(), lr=0.1)
+        loss(*tensors(0, *self.shape()))
+        torch.optim.SGD(loss.parameters(), lr=0.1)
 
     def test_its_weights_follow_the_seed_and_leave_the_global_random_state_alone(self) -> None:
         state = torch.random.get_rng_state()

@@ -217,7 +217,7 @@ def test_a_default_split_that_is_absent_is_cut_and_another_name_refused(written:
     source = written("train", _rows(40))
     assert len(load(DataConfig(source=source), "classes", seed=0).validation) > 0
     message = _refusal(DataConfig(source=source, splits=Splits(validation="dev")))
-    assert "unknown split 'dev'; (known: train); name one in data.splits" in message
+    assert "unknown split 'dev'; known: train; name one in data.splits" in message
 
 
 def test_a_train_split_that_is_absent_is_refused(tmp_path: Path, written: Writer) -> None:

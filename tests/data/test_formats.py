@@ -173,3 +173,21 @@ def test_json_lines_are_read_as_they_were_written(
     path = tmp_path_factory.mktemp("json") / "x.jsonl"
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in frame.to_dict("records")), "utf-8")
     assert read_file(path).columns == frame.to_dict("list")
+
+
+@pytest.mark.parametrize("separator", [";", "|", "\t"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_csv_with_another_separator_is_named_by_it(tmp_path: Path, separator: str, quote: str) -> None:
+    rows = [["id", "team", "text"], ["1", "sales", "a text, with a comma"], ["2", "support", "another"]]
+    content = "".join(separator.join(f"{quote}{cell}{quote}" for cell in row) + "\r\n" for row in rows)
+    assert _refusal(tmp_path / "x.csv", content) == f": its separator is {separator!r}: save it with commas"
+
+
+def test_other_separators_are_part_of_names_and_cells(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a;b,label\nx;y|z,1\n")
+    assert read_file(path).columns == {"a;b": ["x;y|z"], "label": ["1"]}
+    path.write_text('"a;b"\nx;y\n')
+    assert read_file(path).columns == {"a;b": ["x;y"]}
+    path.write_text("text\nx;y\n")
+    assert read_file(path).columns == {"text": ["x;y"]}

@@ -20,7 +20,7 @@ def test_pairs_are_those_given_with_weight_one_unless_said() -> None:
     [
         ([[3, 0]], r"mapping\.pairs: the student has no hidden state 3; its are 0 \(embeddings\) to 2"),
         ([[0, 7]], r"mapping\.pairs: the teacher has no hidden state 7; its are 0 \(embeddings\) to 6"),
-        ([], r"mapping: pairs: List should have at least 1 item"),
+        ([], r"mapping: pairs: give at least 1"),
         ([[0, 0], [0, 0, 2.0]], r"the pair \[0, 0\] is there twice"),
         ([[0, 0, 0]], r"mapping: pairs\.0"),
         ([[0, 0, -1.0]], r"mapping: pairs\.0"),

@@ -138,7 +138,7 @@ def test_pickled_weights_are_never_opened(tmp_path: Path) -> None:
         models.load_classifier(str(tmp_path), {}, "teacher.model", seed=0)
 
 
-@pytest.mark.parametrize("name", ["no-such-folder/nor-model", "not a name", "/nowhere/at/all"])
+@pytest.mark.parametrize("name", ["no-such-folder/nor-model", "not a name"])
 def test_a_model_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(UserError, match=rf"student\.model: cannot load '{name}'"):
         models.load_config(name, "student.model")
@@ -146,14 +146,6 @@ def test_a_model_that_is_not_there_is_named(name: str) -> None:
 
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
     TINY.save_pretrained(tmp_path)
-    with pytest.raises(UserError, match=r"teacher\.model: cannot load"):
-        models.load_classifier(str(tmp_path), {}, "teacher.model", seed=0)
-
-
-def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    BertForSequenceClassification(TINY).save_pretrained(tmp_path)
-    weights = tmp_path / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(UserError, match=r"teacher\.model: cannot load"):
         models.load_classifier(str(tmp_path), {}, "teacher.model", seed=0)
 
@@ -307,3 +299,45 @@ def test_tokenizers_are_compared_by_what_they_do(tmp_path: Path) -> None:
     assert models.same_tokenizer(first, again)
     again.add_tokens(["distillation"])
     assert not models.same_tokenizer(first, again)
+
+
+def _mend(model: str) -> str:
+    with pytest.raises(UserError) as refusal:
+        models.load_config(model, "teacher.model")
+    message = str(refusal.value)
+    assert message.startswith(f"teacher.model: '{model}' ")
+    assert "\n" not in message
+    return message.removeprefix(f"teacher.model: '{model}' ")
+
+
+@pytest.mark.parametrize(
+    ("model", "mend"),
+    [
+        ("run/studnt", "is a path, and there is no such folder; did you mean 'run/student'?"),
+        ("./rnu", "is a path, and there is no such folder; did you mean 'run'?"),
+        ("./other", "is a path, and there is no such folder; name a folder, asset:NAME or a hub id"),
+        ("/no/such/place", "is a path, and there is no such folder; name a folder, asset:NAME or a hub id"),
+        ("~/no such folder", "is a path, and there is no such folder"),
+        ("run", "holds no model itself; name 'run/student'"),
+        ("tuned/", "holds no model itself; name 'tuned/teacher'"),
+    ],
+)
+def test_a_path_that_leads_to_no_model_is_not_asked_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, mend: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("run/student", "run/checkpoints", "tuned/teacher"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "run" / "studnt.txt").touch()
+    assert _mend(model).startswith(mend)
+
+
+@pytest.mark.parametrize("size", [0, 5, 100, 5000])
+def test_weights_that_are_cut_off_are_damaged(tmp_path: Path, size: int) -> None:
+    BertForSequenceClassification(TINY).save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:size])
+    with pytest.raises(UserError) as refusal:
+        models.load_classifier(str(tmp_path), {}, "teacher.model", seed=0)
+    assert str(refusal.value).startswith(f"teacher.model: '{tmp_path}' is damaged (")
+    assert str(refusal.value).endswith("); save it again")

@@ -170,7 +170,7 @@ def test_a_student_of_its_own_is_loaded_from_its_folder(tmp_path: Any) -> None:
         ({"layers": [0], "model": "x"}, "give either 'layers'"),
         ({"layers": [2, 1]}, "layers must rise"),
         ({"layers": [1, 1]}, "layers must rise"),
-        ({"layers": []}, "student.*at least 1 item"),
+        ({"layers": []}, "student.*give at least 1"),
         ({"model": "x", "init": "teacher"}, "needs 'layers'"),
         ({"layers": [0], "init": "techer"}, "did you mean 'teacher'"),
     ],

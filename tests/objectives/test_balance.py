@@ -46,3 +46,19 @@ def test_sizes_are_in_the_state_and_rest_in_evaluation() -> None:
     other.eval()
     assert float(other({"term": torch.tensor(8.0)})["term"]) == pytest.approx(2.0)
     assert float(other({"term": torch.tensor(8.0)})["term"]) == pytest.approx(2.0)
+
+
+def test_one_outlier_silences_no_term() -> None:
+    balance = Balance(["term"])
+    for _ in range(20):
+        balance({"term": torch.tensor(3.0)})
+    assert float(balance({"term": torch.tensor(1e13)})["term"]) > 1e11
+    assert float(balance({"term": torch.tensor(3.0)})["term"]) > 0.5
+
+
+def test_a_term_that_comes_near_nothing_is_not_blown_up() -> None:
+    balance = Balance(["term"])
+    for step in range(3000):
+        given = balance({"term": torch.tensor(3.0 * 0.99**step)})
+    assert float(given["term"]) < 1e-9
+    assert float(balance({"term": torch.tensor(0.03)})["term"]) == pytest.approx(1.0, rel=0.2)

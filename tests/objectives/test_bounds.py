@@ -100,8 +100,10 @@ def test_positions_are_valid_those_of_both_sides_and_one_of_each_text_a_group(se
     """Each state is (text, position), so that one sees where it came from."""
     mask = mask_of(seed, 5, 6)
     states = torch.stack(torch.meshgrid(torch.arange(5.0), torch.arange(6.0), indexing="ij"), dim=-1)
-    x, y = views.positions(states, -states, mask, per_text=8)
+    x, y, new = views.positions(states, -states, mask, per_text=8)
     assert torch.equal(x, -y)
+    assert torch.equal(new.sum(dim=0), mask.sum(dim=1))
+    assert len({tuple(state) for state in x[new].tolist()}) == int(mask.sum())
     assert x.shape == (8, 5, 2)
     for text in range(5):
         drawn = x[:, text]
@@ -116,6 +118,32 @@ def test_positions_of_one_text_are_told_from_each_other_only_if_asked() -> None:
     together = hidden_loss("infonce", feature="tokens", positions=3, same_text_negatives=True)
     assert apart.estimate(student, teacher, None)[1] == 4
     assert together.estimate(student, teacher, None)[1] == 12
+    mask = torch.tensor([[1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]])
+    assert together.estimate(student, teacher, mask)[1] == 1 + 2 + 3 + 3
+
+
+@pytest.mark.parametrize("critic", ["separable", "bilinear", "scaled-cosine"])
+def test_rows_of_scores_are_student_features_and_columns_teacher_features(critic: str) -> None:
+    loss = hidden_loss("infonce", critic={"type": critic})
+    loss.draw(5, 7, seed=0)
+    (x,), (y,) = tensors(0, 4, 5, count=1), tensors(1, 4, 7, count=1)
+    scores = loss.critic(x.float(), y.float())
+    for i in range(4):
+        for j in range(4):
+            alone = loss.critic(x[i : i + 1].float(), y[j : j + 1].float())
+            assert scores[i, j].item() == pytest.approx(alone.item(), abs=1e-5)
+
+
+def test_a_scale_that_grew_too_large_can_come_back() -> None:
+    loss = hidden_loss("infonce", critic={"type": "scaled-cosine"})
+    loss.draw(5, 5, seed=0)
+    with torch.no_grad():
+        loss.critic.log_scale.fill_(5.0)
+    student, teacher = (side.float() for side in tensors(0, 8, 1, 5))
+    scores = loss.critic(student[:, 0], teacher[:, 0])
+    assert scores.abs().max() <= 80.0
+    loss(student, teacher).backward()
+    assert loss.critic.log_scale.grad.abs() > 0
 
 
 @pytest.mark.parametrize("name", BOUNDS)

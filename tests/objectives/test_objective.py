@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distiller import UserError
-from distiller.mapping import Attention, Explicit, FixedWeights
+from distiller.mapping import EMD, Attention, Explicit, FixedWeights
 from distiller.models import Features
 from distiller.objectives import (
     Layers,
@@ -229,3 +229,44 @@ def test_learned_weights_of_pairs_get_their_gradient() -> None:
     slope = (costs[0] - costs[1]) / 4  # of Σ softmax(s)_i c_i at s = 0, by hand
     found = objective.between_layers.weights.scores.grad
     assert torch.allclose(found, torch.tensor([[slope, -slope]]), atol=1e-6)
+
+
+def test_masses_follow_the_costs_of_bounds_that_show_more_than_log_k() -> None:
+    """Costs below 0: the layer that is cheapest gets the most mass all the same."""
+    mapping = EMD()
+    pairs = mapping.between(2, 3)
+    config = _config(prediction=None, intermediate={"type": "mi"})
+    layers = Layers([pair[:2] for pair in pairs], mapping.weights(pairs), 6, 6)
+    between = Objective(config, layers, functional.cross_entropy, 0).between_layers
+    assert between is not None
+    costs = iter(torch.tensor([-2.0, -2.0, -2.0, -0.1, -0.1, -0.1]))
+    between._pair = lambda *_: (next(costs), None)
+    between(_features(0, 2, 6), _features(1, 3, 6))
+    first, second = between.weights.state_dict()["student_mass"].tolist()
+    assert first > second
+
+
+def test_a_pair_without_weight_may_cost_whatever_it_does() -> None:
+    objective = _two_pairs_of_which_one_weighs_nothing({"type": "mse"})
+    between = objective.between_layers
+    assert between is not None
+    costs = iter(torch.tensor([2.0, 1e38 * 10]))
+    between._pair = lambda *_: (next(costs), None)
+    value, _ = between(_features(0, 1, 6), _features(1, 2, 9))
+    assert value.item() == 2.0
+
+
+def test_the_mean_of_a_text_is_over_its_own_tokens_on_each_side() -> None:
+    """The teacher's mask is not the student's where it reads other tokens."""
+    config = _config(prediction=None, intermediate={"type": "rkd", "feature": "mean"})
+    objective = Objective(config, Layers([(1, 1)], FixedWeights([1.0]), 6, 9), functional.cross_entropy, 0)
+    student, teacher = _features(0, 1, 6), _features(1, 1, 9)
+    teacher = replace(teacher, mask=torch.tensor([[1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]]))
+    value = objective(student, teacher, TARGETS)[0]["intermediate.rkd"]
+    assert student.hidden_states is not None
+    assert teacher.hidden_states is not None
+    means = [
+        torch.stack([layer[text, : int(side.mask[text].sum())].mean(0) for text in range(BATCH)]).unsqueeze(1)
+        for layer, side in ((student.hidden_states[1], student), (teacher.hidden_states[1], teacher))
+    ]
+    assert torch.allclose(value, hidden_loss("rkd")(*means))

@@ -140,11 +140,15 @@ def test_the_mutual_information_of_each_layer_pair_is_drawn_where_there_is_any(t
     steps = [entry for entry in record.metrics["history"] if "loss" in entry]
     for nats, step in enumerate(steps):
         step.update({"mutual_information.1-2": 0.5 * nats, "mutual_information.2-10": 0.25 * nats})
+        step.update({"mapping.1-2": 0.75, "mapping.1-10": 0.25})
     report.write([Entry("with it", record), Entry("without", _record())], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert page.count("mutual information, nats") == 1
     assert "1 of 2" in page
     assert "2 of 10" in page
+    assert "How much each pair of layers weighed in the end: with it" in page
+    assert "How much each pair of layers weighed in the end: without" not in page
+    assert ">0.75<" in page
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
@@ -166,7 +170,7 @@ def test_nothing_of_the_user_becomes_markup(tmp_path: Path) -> None:
 
 def test_texts_in_two_splits_are_a_warning(tmp_path: Path) -> None:
     page = _written([Entry("student", _record(data={"overlap": {"train/test": 7}}))], tmp_path / "report.html")
-    assert "7 texts of train are in test too" in page.text
+    assert "7 texts are in train and in test" in page.text
 
 
 @pytest.mark.parametrize(

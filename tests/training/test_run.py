@@ -559,7 +559,8 @@ def test_the_record_has_the_mutual_information_of_each_layer_pair_over_training(
         nats = [entry[f"mutual_information.{pair}"] for pair in pairs]
         assert entry["raw.intermediate.infonce"] == pytest.approx(np.log(8) - np.mean(nats), abs=1e-4)
         assert entry["loss"] == pytest.approx(entry["prediction.kl"] + entry["intermediate.infonce"], rel=1e-3)
-    assert metrics["mutual_information"] == {pair: steps[-1][f"mutual_information.{pair}"] for pair in pairs}
+    assert [*metrics["mutual_information"]] == pairs
+    assert all(nats <= np.log(8) for nats in metrics["mutual_information"].values())
     of_one = [entry[f"mutual_information.{pairs[1]}"] for entry in steps]
     assert np.mean(of_one[-4:]) > np.mean(of_one[:4])
 
@@ -620,3 +621,78 @@ def test_every_loss_between_layers_trains_a_student_that_keeps_nothing_of_it(
     _, report = AutoModelForSequenceClassification.from_pretrained(result.student_path, output_loading_info=True)
     assert not report["missing_keys"]
     assert not report["unexpected_keys"]
+
+
+def test_what_a_student_holds_is_measured_on_validation_with_the_critics_of_its_checkpoint(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    """Recomputed from the checkpoint: student, critics and teacher on batches of eight validation texts."""
+    pipeline = _pipeline(
+        tiny_bert,
+        data={"limit": 60},
+        student={"init": "teacher"},
+        objective={"prediction": None, "intermediate": {"type": "infonce", "feature": "mean"}},
+        mapping={"type": "explicit", "pairs": [[2, 2]]},
+        training={"epochs": 1},
+    )
+    folder = training.finetune(pipeline, tmp_path / "teacher")
+    record = distill(pipeline, tmp_path / "out").record
+    dataset = data.load(pipeline.data, "classes", pipeline.seed)
+    models = [AutoModelForSequenceClassification.from_pretrained(p) for p in (tmp_path / "out" / "student", folder)]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    critic = hidden_loss("infonce", feature="mean")
+    critic.draw(*(int(model.config.hidden_size) for model in models), seed=0)
+    kept = load_file(tmp_path / "out" / "checkpoints" / "checkpoint-8" / "model.safetensors")
+    prefix = "objective.between_layers.losses.0."
+    critic.load_state_dict({n.removeprefix(prefix): value for n, value in kept.items() if n.startswith(prefix)})
+    texts = [text for (text,) in dataset.validation.texts]
+    estimates = []
+    for start in range(0, len(texts) - 7, 8):
+        batch = tokenizer(texts[start : start + 8], truncation=True, max_length=24, padding=True, return_tensors="pt")
+        with torch.no_grad():
+            states = [model(**batch, output_hidden_states=True).hidden_states[2] for model in models]
+            estimates.append(np.log(8) - critic(*states, batch["attention_mask"]).item())
+    assert record.metrics["mutual_information"]["2-2"] == pytest.approx(np.mean(estimates), abs=1e-4)
+
+
+def test_weights_of_pairs_that_vary_are_in_the_record(tiny_bert: Path, tmp_path: Path) -> None:
+    history = distill(
+        _pipeline(tiny_bert, mapping={"type": "emd"}, training={"epochs": 1}), tmp_path / "out"
+    ).record.metrics["history"]
+    for entry in (entry for entry in history if "loss" in entry):
+        weights = [value for name, value in entry.items() if name.startswith("mapping.")]
+        assert sum(weights) == pytest.approx(1.0, abs=1e-5)
+    assert not any("mutual_information" in name for entry in history for name in entry)
+
+
+def test_a_mapping_of_nothing_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    pipeline = _pipeline(tiny_bert, mapping={"type": "emd"}, objective={"intermediate": None})
+    with pytest.raises(UserError, match="mapping: emd has no loss between layers to map"):
+        distill(pipeline, tmp_path / "out")
+
+
+def test_what_differs_from_the_run_to_resume_is_named(tiny_bert: Path, tmp_path: Path) -> None:
+    distill(_pipeline(tiny_bert), tmp_path / "out")
+    with pytest.raises(UserError, match=r"training\.batch_size was 8, now 4"):
+        distill(_pipeline(tiny_bert, training={"batch_size": 4}), tmp_path / "out", resume=True)
+
+
+def test_a_teacher_that_is_fine_tuned_is_not_fine_tuned_again(tiny_bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"teacher\.finetune: is null"):
+        training.finetune(_pipeline(tiny_bert, teacher={"finetune": None}), tmp_path / "out")
+
+
+def test_a_queue_that_would_hold_the_whole_epoch_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    objective = {"intermediate": {"type": "simple-contrastive", "queue": 33}}
+    with pytest.raises(
+        UserError, match=r"objective\.intermediate\.queue: 33 is more than half of the 64 training texts"
+    ):
+        distill(_pipeline(tiny_bert, objective=objective), tmp_path / "out")
+
+
+def test_a_launcher_of_several_processes_is_refused(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="a run is one process"):
+        distill(_pipeline(tiny_bert), tmp_path / "out")

@@ -3,6 +3,7 @@
 import errno
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -17,7 +18,8 @@ from distiller.version import __version__
 
 STOPPED = 130
 WRONG_INPUT = 2
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 
 app = typer.Typer(
     help="Give it a fine-tuned transformer, data and a budget: get a small student back, and the evidence for why.",
@@ -53,11 +55,10 @@ def main() -> NoReturn:
         typer.echo(str(error), err=True)
         sys.exit(WRONG_INPUT)
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        mend = mend_of(error)
+        if mend is None:
             raise
-        typer.echo(
-            f"{error.filename or 'the disk'}: {error.strerror}; make room there, or name another --out", err=True
-        )
+        typer.echo(f"{error.filename or 'the disk'}: {mend}", err=True)
         sys.exit(WRONG_INPUT)
     except SystemExit as end:
         if end.code == STOPPED:
@@ -66,6 +67,21 @@ def main() -> NoReturn:
             )
         raise
     sys.exit(0)
+
+
+def mend_of(error: OSError) -> str | None:
+    """What the user can do about it; None if it is a fault of ours."""
+    if error.errno in NO_ROOM:
+        return f"{error.strerror}; make room there, or name another --out"
+    if error.errno in NOT_WRITABLE or _is_named(error.filename):
+        return f"cannot be written ({error.strerror}); name another --out, or set DISTILLER_CACHE if it is the cache"
+    return None
+
+
+def _is_named(path: object) -> bool:
+    """Whether it is an argument of the command line, or a folder above one, e.g. of an --out that cannot be made."""
+    given = [Path(argument.removeprefix("--out=")) for argument in sys.argv[1:]]
+    return path is not None and any(Path(str(path)) in (argument, *argument.parents) for argument in given)
 
 
 def _stop(*_: Any) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from distiller.schema import Config
 
@@ -22,6 +22,11 @@ class Splits(Config):
     test: str | None = None
 
 
+def _listed(text: object) -> object:
+    """One column as a list of one."""
+    return [text] if isinstance(text, str) else text
+
+
 class DataConfig(Config):
     """Where examples come from.
 
@@ -30,7 +35,7 @@ class DataConfig(Config):
     """
 
     source: str
-    text: Annotated[list[str], Field(min_length=1, max_length=2)] | None = None
+    text: Annotated[list[str], Field(min_length=1, max_length=2), BeforeValidator(_listed)] | None = None
     label: str | None = None
     splits: Splits = Splits()
     max_length: Annotated[int, Field(ge=8)] = 128

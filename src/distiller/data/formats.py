@@ -19,6 +19,8 @@ from distiller.data.rows import Rows
 from distiller.errors import UserError
 
 Line = tuple[int, list[str]]
+OTHER_SEPARATORS = (";", "|", "\t")
+csv.field_size_limit(sys.maxsize)  # the library's own limit refuses long documents
 
 
 def read_file(path: Path) -> Rows:
@@ -62,7 +64,22 @@ def unquoted_rows(path: Path, text: str, header: list[str] | None = None) -> Row
 
 
 def _csv(path: Path) -> Rows:
-    return quoted_rows(path, read_text(path), ",")
+    text = read_text(path)
+    _refuse_other_separator(path, text.strip("\r\n").splitlines()[0])
+    return quoted_rows(path, text, ",")
+
+
+def _refuse_other_separator(path: Path, header: str) -> None:
+    """Spreadsheets write CSV with semicolons where the comma is in numbers: all would be one column."""
+    if len(_names(header, ",")) > 1:
+        return
+    for separator in OTHER_SEPARATORS:
+        if len(_names(header, separator)) > 1:
+            raise UserError(str(path), f"its separator is {separator!r}: save it with commas")
+
+
+def _names(header: str, separator: str) -> list[str]:
+    return next(csv.reader([header], delimiter=separator), [])
 
 
 def _tsv(path: Path) -> Rows:
@@ -70,7 +87,6 @@ def _tsv(path: Path) -> Rows:
 
 
 def _quoted_lines(path: Path, text: str, delimiter: str) -> Iterator[Line]:
-    csv.field_size_limit(sys.maxsize)  # the library's own limit refuses long documents
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     first = 1
     while True:

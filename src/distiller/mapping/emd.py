@@ -36,16 +36,17 @@ def transport_plan(cost: ArrayLike, student_mass: ArrayLike, teacher_mass: Array
         raise ValueError(f"costs {cost.shape} do not fit masses {student.shape} and {teacher.shape}")
     if not all(np.isfinite(given).all() for given in (cost, student, teacher)) or min(*student, *teacher) < 0:
         raise ValueError("costs and masses have to be finite, and masses not negative")
-    if not np.isclose(student.sum(), teacher.sum()):
-        raise ValueError(f"the student's mass {student.sum()} is not the teacher's {teacher.sum()}")
-    plan: NDArray[np.float64] = ot.emd(student, teacher, cost)
+    if not np.isclose(student.sum(), teacher.sum(), rtol=1e-5) or student.sum() == 0:
+        raise ValueError(f"the student's mass {student.sum()} is not the teacher's {teacher.sum()}, or there is none")
+    plan: NDArray[np.float64] = ot.emd(student, teacher * (student.sum() / teacher.sum()), cost)
     return plan
 
 
 class EMD(Mapping):
     """Each student layer learns from each teacher layer as much as the cheapest transport plan says: BERT-EMD.
 
-    Li et al. 2020, section 3. The plan is found anew in every batch, on the losses of all pairs. With `cost_attention`
+    Li et al. 2020, section 3. The plan is found anew in every batch, on the losses of all pairs (softplus of them where
+    they may be negative, as those of bounds on mutual information are). With `cost_attention`
     the masses follow them: a layer that is cheap to move gets more, through a softmax of that temperature.
     """
 
@@ -90,6 +91,6 @@ class TransportWeights(PairWeights):
 def _by_cost_attention(cost: NDArray[np.float64], temperature: float) -> Tensor:
     """Masses softmax(Σ c / c_i), c_i what a unit of mass of layer i cost (Li et al. 2020, section 3.3)."""
     if cost.min() <= 0:
-        return torch.full((len(cost),), 1 / len(cost))  # nothing to divide by: all agree
+        return torch.full((len(cost),), 1 / len(cost))  # nothing to divide by: somebody agrees
     shares = torch.softmax(torch.from_numpy(cost.sum() / cost) / temperature, dim=0)
     return (1 - SMALLEST_SHARE) * shares + SMALLEST_SHARE / len(shares)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from huggingface_hub.utils import logging as hub_logging
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -23,7 +24,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from distiller import assets
-from distiller.errors import UserError
+from distiller.errors import UserError, did_you_mean
 
 ASSET = "asset:"
 
@@ -33,6 +34,26 @@ def locate(model: str) -> str:
     if model.startswith(ASSET):
         return str(assets.fetch(model.removeprefix(ASSET), "model"))
     return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
+
+
+def _refuse_wrong_folder(model: str, place: str) -> None:
+    """Refuse a path that leads nowhere, which the hub would take for an id, and a folder of a run or a fine-tuning."""
+    if model.startswith(ASSET):
+        return
+    path = Path(model).expanduser()
+    if path.is_dir():
+        inner = [name for name in ("student", "teacher") if (path / name).is_dir()]
+        if inner and not (path / "config.json").exists():
+            raise UserError(place, f"{model!r} holds no model itself; name {str(Path(model) / inner[0])!r}")
+    elif _is_path(model):
+        beside = [str(Path(model).parent / entry.name) for entry in path.parent.glob("*") if entry.is_dir()]
+        mend = did_you_mean(str(Path(model)), beside) or "; name a folder, asset:NAME or a hub id"
+        raise UserError(place, f"{model!r} is a path, and there is no such folder{mend}")
+
+
+def _is_path(model: str) -> bool:
+    """Whether it can be no hub id, or names something in a folder that is there."""
+    return model.startswith((".", "/", "~")) or ("/" in model and Path(model).parent.is_dir())
 
 
 def load_config(model: str, place: str) -> PretrainedConfig:
@@ -233,10 +254,13 @@ def quiet() -> Iterator[None]:
 def _read_from(model: str, place: str) -> Iterator[None]:
     """What transformers raises has many types: whichever it is, it is about what the user has named."""
     try:
+        _refuse_wrong_folder(model, place)
         with quiet():
             yield
     except UserError:
         raise
+    except SafetensorError as error:
+        raise UserError(place, f"{model!r} is damaged ({error}); save it again") from error
     except Exception as error:
         # Where a config has a wrong value, the first line names the field, and the second says what is wrong there.
         reason = f"{type(error).__name__}: {' '.join(str(error).strip().splitlines()[:2])}"

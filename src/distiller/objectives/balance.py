@@ -4,6 +4,10 @@ import torch
 from torch import Tensor, nn
 
 DECAY = 0.99
+LARGEST_STEP = 10.0
+"""A value counts as at most so many times the mean before it: one outlier must not silence a term for long."""
+SMALLEST_SHARE = 0.01
+"""Of the largest size that a term has had: one that comes near 0, or crosses it, is not blown up without end."""
 
 
 class Balance(nn.Module):
@@ -13,14 +17,15 @@ class Balance(nn.Module):
     are kept in checkpoints; they carry no gradient.
     """
 
-    sizes: Tensor
+    means: Tensor
     shares: Tensor
+    largest: Tensor
 
     def __init__(self, terms: list[str]) -> None:
         super().__init__()
         self._terms = terms
-        self.register_buffer("sizes", torch.zeros(len(terms)))
-        self.register_buffer("shares", torch.zeros(len(terms)))
+        for name in ("means", "shares", "largest"):
+            self.register_buffer(name, torch.zeros(len(terms)))
 
     def forward(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """The values, each divided by its size; in training the sizes follow first."""
@@ -29,12 +34,19 @@ class Balance(nn.Module):
                 self._follow(self._terms.index(name), value.detach().float().abs())
         return {name: value / self._size(self._terms.index(name)).to(value.dtype) for name, value in values.items()}
 
-    def _follow(self, index: int, size: Tensor) -> None:
-        step = torch.where(size > 0, 1 - DECAY, 0.0)
-        self.sizes[index] += step * (size - self.sizes[index])
+    def _follow(self, index: int, value: Tensor) -> None:
+        mean = self._mean(index)
+        value = torch.where(self.shares[index] > 0, value.clamp(max=LARGEST_STEP * mean), value)
+        step = torch.where(value > 0, 1 - DECAY, 0.0)
+        self.means[index] += step * (value - self.means[index])
         self.shares[index] += step * (1 - self.shares[index])
+        self.largest[index] = torch.maximum(self.largest[index], self._mean(index))
+
+    def _mean(self, index: int) -> Tensor:
+        """The mean without the zero that it began with (as Adam's)."""
+        return self.means[index] / self.shares[index].clamp(min=1e-12)
 
     def _size(self, index: int) -> Tensor:
-        """The mean without the zero that it began with (as Adam's); 1 as long as there is no value."""
-        share = self.shares[index]
-        return torch.where(share > 0, self.sizes[index] / share.clamp(min=1e-12), 1.0)
+        """What the term is divided by; 1 as long as there is no value."""
+        size = torch.maximum(self._mean(index), SMALLEST_SHARE * self.largest[index])
+        return torch.where(self.shares[index] > 0, size, 1.0)

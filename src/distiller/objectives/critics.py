@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from distiller.schema import Config
 
+LARGEST_SCALE = 80.0
+
 Width = Annotated[int, Field(ge=1)]
 
 
@@ -100,7 +102,9 @@ class ScaledCosineCritic(Critic):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         x, y = (functional.normalize(side, dim=-1) for side in (self.student(x), self.teacher(y)))
-        return self.log_scale.exp().clamp(max=80.0) * (x @ y.mT)
+        # Not cut off: a scale without a gradient could never come back.
+        scale = LARGEST_SCALE * torch.tanh(self.log_scale.exp() / LARGEST_SCALE)
+        return scale * (x @ y.mT)
 
 
 class LogBaseline(nn.Module):

@@ -7,6 +7,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from distiller.models import Features, Reading
 from distiller.models.pooling import pooled
@@ -143,7 +144,7 @@ class BetweenLayers(nn.Module):
         weights: list[Tensor] = []
         compared = [self._pair(index, student, teacher, weights) for index in range(len(self._pairs))]
         costs = torch.stack([cost for cost, _ in compared])
-        weights.append(self.weights(costs))
+        weights.append(self.weights(functional.softplus(costs) if self.config.may_be_negative else costs))
         observed = {
             f"mutual_information.{student_layer}-{teacher_layer}": nats.detach()
             for (student_layer, teacher_layer), (_, nats) in zip(self._pairs, compared, strict=True)
@@ -152,7 +153,10 @@ class BetweenLayers(nn.Module):
         if cast("bool", self.weights.varies):
             shares = zip(self._pairs, weights[0].detach().unbind(), strict=True)
             observed |= {f"mapping.{student}-{teacher}": share for (student, teacher), share in shares}
-        return (weights[0] * costs.detach()).sum() + (costs - costs.detach()).mean(), observed
+        # A pair of no weight adds nothing, even where its loss is infinite.
+        weighted = torch.where(weights[0] == 0, 0.0, weights[0] * costs.detach())
+        slopes = torch.where(costs.isinf(), 0.0, costs - costs.detach())
+        return weighted.sum() + slopes.mean(), observed
 
     def _pair(
         self, index: int, student: Features, teacher: Features, weights: list[Tensor]

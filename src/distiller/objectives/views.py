@@ -32,7 +32,7 @@ def texts(student: Tensor, teacher: Tensor, mask: Tensor | None, feature: TextFe
     return x[counts], y[counts]
 
 
-def positions(student: Tensor, teacher: Tensor, mask: Tensor | None, per_text: int) -> tuple[Tensor, Tensor]:
+def positions(student: Tensor, teacher: Tensor, mask: Tensor | None, per_text: int) -> tuple[Tensor, Tensor, Tensor]:
     """Valid positions drawn from each text, the same of both sides; no text has two positions in one group.
 
     They are drawn from torch's global random state, as dropout is.
@@ -44,7 +44,8 @@ def positions(student: Tensor, teacher: Tensor, mask: Tensor | None, per_text: i
         per_text: How many groups: a text with fewer positions has some of them in several groups.
 
     Returns:
-        [per_text, texts, width] of the student, and of the teacher, detached; in at least float32.
+        [per_text, texts, width] of the student, and of the teacher, detached; in at least float32. Then [per_text,
+        texts]: whether the position is not in an earlier group as well.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -54,6 +55,7 @@ def positions(student: Tensor, teacher: Tensor, mask: Tensor | None, per_text: i
     x, y, counts = x[some], y[some], counts[some]
     shuffled = torch.rand_like(counts).masked_fill(counts == 0, -1.0).argsort(dim=1, descending=True)
     groups = torch.arange(per_text, device=counts.device).unsqueeze(-1)
-    drawn = shuffled.T.gather(0, groups % counts.sum(dim=1).long())
+    lengths = counts.sum(dim=1).long()
+    drawn = shuffled.T.gather(0, groups % lengths)
     every = torch.arange(len(counts), device=counts.device)
-    return x[every, drawn], y[every, drawn]
+    return x[every, drawn], y[every, drawn], groups < lengths

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from distiller.report.rows import Entry
 
 GREY = "#808080"
-MUTUAL_INFORMATION = "mutual_information."
+MUTUAL_INFORMATION, MAPPING = "mutual_information.", "mapping."
 LEGEND_FITS = 8
 LOWEST_NATS = -0.5
 """Mutual information is never negative: a bound below 0 says nothing, however far below."""
@@ -51,15 +51,22 @@ def loss(entry: Entry) -> str | None:
 
 
 def mutual_information(entry: Entry) -> str | None:
-    """How much of each teacher layer each student layer holds, in nats, over the steps; None if nobody estimated it."""
-    history = entry.record.metrics.get("history", [])
-    names = sorted({name for step in history for name in step if name.startswith(MUTUAL_INFORMATION)}, key=_layers)
+    """What bounds show of each teacher layer in each student layer, in nats, over the steps; None if there are none.
+
+    A colour a student layer; the higher the teacher layer, the darker.
+    """
+    names = _pairs(entry, MUTUAL_INFORMATION)
     if not names:
         return None
     figure, axes = _figure("step", "mutual information, nats")
-    for name in names:
-        student, teacher = _layers(name)
-        axes.plot(*zip(*_points(entry, "step", name), strict=True), label=f"{student} of {teacher}")
+    highest = max(teacher for _, teacher in names.values())
+    for name, (student, teacher) in names.items():
+        points = zip(*_points(entry, "step", name), strict=True)
+        shade = 0.25 + 0.75 * teacher / max(highest, 1)
+        axes.plot(*points, color=f"C{student}", alpha=shade, label=f"{student} of {teacher}")
+    texts = entry.record.pipeline.get("training", {}).get("batch_size")
+    if texts:
+        axes.axhline(math.log(texts), linestyle=":", color=GREY, label=f"log {texts}")
     lowest, _ = axes.get_ylim()
     axes.set_ylim(bottom=max(lowest, LOWEST_NATS))
     columns = math.ceil(len(names) / LEGEND_FITS)
@@ -67,8 +74,33 @@ def mutual_information(entry: Entry) -> str | None:
     return _svg(figure, axes)
 
 
-def _layers(name: str) -> tuple[int, int]:
-    student, teacher = name.removeprefix(MUTUAL_INFORMATION).split("-")
+def mapping(entry: Entry) -> str | None:
+    """How much each pair of layers weighed when it was last logged, where that varies; None if it does not."""
+    names = _pairs(entry, MAPPING)
+    if not names:
+        return None
+    students, teachers = (sorted({pair[side] for pair in names.values()}) for side in (0, 1))
+    weights = [[0.0] * len(teachers) for _ in students]
+    figure, axes = _figure("teacher layer", "student layer")
+    for name, (student, teacher) in names.items():
+        row, column = students.index(student), teachers.index(teacher)
+        weights[row][column] = _points(entry, "step", name)[-1][1]
+        axes.text(column, row, f"{weights[row][column]:.2f}", ha="center", va="center", color=GREY)
+    axes.imshow(weights, cmap="Blues", vmin=0.0, aspect="auto")
+    axes.set_xticks(range(len(teachers)), labels=[str(layer) for layer in teachers])
+    axes.set_yticks(range(len(students)), labels=[str(layer) for layer in students])
+    return _drawing(figure, axes)
+
+
+def _pairs(entry: Entry, prefix: str) -> dict[str, tuple[int, int]]:
+    """What was logged of layer pairs under `prefix`: student and teacher layer by name."""
+    history = entry.record.metrics.get("history", [])
+    names = {name for step in history for name in step if name.startswith(prefix)}
+    return dict(sorted(((name, _layers(name.removeprefix(prefix))) for name in names), key=lambda item: item[1]))
+
+
+def _layers(pair: str) -> tuple[int, int]:
+    student, teacher = pair.split("-")
     return int(student), int(teacher)
 
 
@@ -98,6 +130,10 @@ def _svg(figure: Figure, axes: Axes) -> str:
     legend.set_frame_on(False)
     for text in (legend.get_title(), *legend.get_texts()):
         text.set_color(GREY)
+    return _drawing(figure, axes)
+
+
+def _drawing(figure: Figure, axes: Axes) -> str:
     figure.patch.set_alpha(0)
     axes.patch.set_alpha(0)
     stream = io.StringIO()

@@ -11,6 +11,11 @@ from distiller.files import write_text
 from distiller.report import curves
 from distiller.report.rows import Entry, columns, finished, rows, verdict
 
+TRANSFERRED = (
+    "How much of the teacher's layers the student's hold: lower bounds, each estimated on the texts of a batch in "
+    "training; below 0 a bound says nothing"
+)
+
 
 def write(entries: Sequence[Entry], path: Path) -> None:
     """Write the report of some runs atomically; the first is the one that it is about.
@@ -43,16 +48,17 @@ def _pictures(entries: Sequence[Entry]) -> list[tuple[str, Markup]]:
         return []
     drawn = [("Validation after each epoch", curves.validation(entries))]
     drawn += [(f"Loss of the student: {entry.title}", curves.loss(entry)) for entry in entries]
+    drawn += [(f"{TRANSFERRED}: {entry.title}", curves.mutual_information(entry)) for entry in entries]
     drawn += [
-        (f"How much of the teacher's layers the student's hold: {entry.title}", curves.mutual_information(entry))
-        for entry in entries
+        (f"How much each pair of layers weighed in the end: {entry.title}", curves.mapping(entry)) for entry in entries
     ]
     return [(caption, Markup(svg)) for caption, svg in drawn if svg is not None]  # noqa: S704
 
 
 def _warnings(overlap: dict[str, int]) -> list[str]:
-    return [
-        f"{count} texts of {pair.split('/')[0]} are in {pair.split('/')[1]} too: scores there may be too good."
-        for pair, count in overlap.items()
-        if count > 0
-    ]
+    return [_warning(count, *pair.split("/")) for pair, count in overlap.items() if count > 0]
+
+
+def _warning(count: int, split: str, other: str) -> str:
+    texts = "1 text is" if count == 1 else f"{count} texts are"
+    return f"{texts} in {split} and in {other}: scores there may be too good."

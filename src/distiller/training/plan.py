@@ -74,6 +74,9 @@ def make_plan(pipeline: Pipeline) -> Plan:
         models.check_layers(pipeline.student.layers, teacher)
     pairs = _pairs(pipeline, student, teacher)
     dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
+    if pipeline.objective.between_layers is not None:
+        unlabelled = 0 if dataset.unlabelled is None else len(dataset.unlabelled)
+        pipeline.objective.between_layers.check_texts(len(dataset.train) + unlabelled)
     classes = dataset.classes
     if pipeline.teacher.finetune is None:
         classes = models.classes_in_order_of(teacher, classes, "teacher.model")

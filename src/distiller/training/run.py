@@ -1,5 +1,6 @@
 """One run, from a pipeline to a student and its record."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,8 @@ def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunRes
         UserError: If the pipeline, the data or `out` is not usable, the loss is not finite, or the data or a model is
             not what an earlier call had.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("WORLD_SIZE", "a run is one process; start it without torchrun or accelerate launch")
     out = Path(out)
     finished = _earlier(out, pipeline, resume=resume)
     plan = make_plan(pipeline)

@@ -22,6 +22,7 @@ class BoundConfig(LearnedHiddenLossConfig):
     """
 
     takes_any_width: ClassVar[bool] = True
+    may_be_negative: ClassVar[bool] = True
 
     feature: views.Feature = "cls"
     positions: Annotated[int, Field(ge=1)] = 4
@@ -45,7 +46,7 @@ class BoundLoss(LearnedHiddenLoss):
     """log K less a lower bound, in nats, on the mutual information of student and teacher features; K pairs a group.
 
     The constant changes no gradient. With it the loss is positive until the bound shows more than InfoNCE ever can,
-    and of the same size as other losses. Fewer than two texts have no bound: the loss of them is 0.
+    and of the same size as other losses. Fewer than two pairs have no bound: the loss of them is 0.
     """
 
     def __init__(self, config: BoundConfig) -> None:
@@ -79,10 +80,10 @@ class BoundLoss(LearnedHiddenLoss):
         if self._config.feature != "tokens":
             x, y = views.texts(student, teacher, mask, self._config.feature)
             return x.unsqueeze(0), y.unsqueeze(0)
-        x, y = views.positions(student, teacher, mask, self._config.positions)
+        x, y, new = views.positions(student, teacher, mask, self._config.positions)
         if not self._config.same_text_negatives:
             return x, y
-        return x.flatten(0, 1).unsqueeze(0), y.flatten(0, 1).unsqueeze(0)
+        return x[new].unsqueeze(0), y[new].unsqueeze(0)  # a position must not be told from itself
 
 
 class BaselineBoundLoss(BoundLoss):

@@ -16,7 +16,12 @@ Level = Literal["token", "sequence"]
 
 
 class HiddenLoss(nn.Module):
-    """A loss between layers, called as (student_states, teacher_states, mask=None)."""
+    """A loss between layers, called as (student_states, teacher_states, mask=None); in float32 even under autocast."""
+
+    def __call__(self, student_states: Tensor, teacher_states: Tensor, mask: Tensor | None = None) -> Tensor:
+        with torch.autocast(student_states.device.type, enabled=False):
+            value: Tensor = super().__call__(student_states, teacher_states, mask)
+        return value
 
     @abstractmethod
     def forward(self, student_states: Tensor, teacher_states: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -51,7 +56,7 @@ class LearnedHiddenLoss(HiddenLoss):
 
     def draw(self, student_width: int, teacher_width: int, seed: int) -> None:
         """Draw the weights, for states of these widths, from `seed`."""
-        with seeded(seed):
+        with torch.inference_mode(mode=False), seeded(seed):
             self.add_weights(student_width, teacher_width)
         self._drawn = True
 
@@ -80,10 +85,12 @@ class HiddenLossConfig(Config):
     Attributes:
         reads: What of a layer is compared.
         takes_any_width: Whether the widths of the two may differ; where not, the student's is projected.
+        may_be_negative: Whether the loss may fall below 0: as the cost of a layer pair it is then softplus(loss).
     """
 
     reads: ClassVar[Reading] = "hidden_states"
     takes_any_width: ClassVar[bool] = False
+    may_be_negative: ClassVar[bool] = False
 
     type: str
     weight: Annotated[float, Field(ge=0)] = 1.0
@@ -92,6 +99,13 @@ class HiddenLossConfig(Config):
     @abstractmethod
     def level(self) -> Level:
         """`token`: compares position by position, so that tokens have to correspond."""
+
+    def check_texts(self, count: int) -> None:
+        """Refuse options that do not fit so many training texts.
+
+        Raises:
+            UserError: Naming the option.
+        """
 
     @property
     def pools(self) -> TextFeature | None:

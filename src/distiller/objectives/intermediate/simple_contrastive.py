@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distiller.errors import UserError
 from distiller.models.pooling import TextFeature
 from distiller.objectives import views
 from distiller.objectives.intermediate.loss import LearnedHiddenLoss, LearnedHiddenLossConfig, Level
@@ -17,8 +18,8 @@ class SimpleContrastive(LearnedHiddenLossConfig):
 
     Contrastive Representation Distillation (CRD, Tian et al. 2020) with a queue of the teacher's last `queue` vectors,
     as in MoCo (He et al. 2020), for CRD's memory of one per text, and with InfoNCE for its binary loss. `temperature`
-    divides the cosines, `feature` is the vector of a text. The queue should be shorter than an epoch: it holds texts as
-    negatives of themselves otherwise.
+    divides the cosines, `feature` is the vector of a text. The queue is at most half an epoch: else it would hold texts
+    as negatives of themselves.
     """
 
     takes_any_width: ClassVar[bool] = True
@@ -27,7 +28,7 @@ class SimpleContrastive(LearnedHiddenLossConfig):
     feature: TextFeature = "cls"
     embedding: Annotated[int, Field(ge=1)] = 128
     temperature: Annotated[float, Field(gt=0)] = 0.07
-    queue: Annotated[int, Field(ge=1)] = 1024
+    queue: Annotated[int, Field(ge=1)] = 256
 
     @property
     def level(self) -> Level:
@@ -36,6 +37,11 @@ class SimpleContrastive(LearnedHiddenLossConfig):
     @property
     def pools(self) -> TextFeature | None:
         return self.feature
+
+    def check_texts(self, count: int) -> None:
+        if self.queue > count // 2:
+            mend = f"{self.queue} is more than half of the {count} training texts, which would be told from themselves"
+            raise UserError("objective.intermediate.queue", f"{mend}; give at most {count // 2}")
 
     def build(self) -> "SimpleContrastiveLoss":
         return SimpleContrastiveLoss(self)

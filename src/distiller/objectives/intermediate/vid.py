@@ -22,6 +22,7 @@ class VID(LearnedHiddenLossConfig):
     """
 
     takes_any_width: ClassVar[bool] = True
+    may_be_negative: ClassVar[bool] = True
 
     type: Literal["vid"] = "vid"
 

@@ -36,7 +36,7 @@ class DKDLoss(PredictionLoss):
     authors' code. With it TCKD + (1 - p_T(target)) · NCKD is `kl`, row by row (section 3.1).
 
     The paper's target is the true class. Texts may have no label here, so it is the teacher's most probable class:
-    equal to the paper where the teacher is right.
+    equal to the paper where the teacher is right. torchdistill has no such loss to compare with.
     """
 
     def __init__(self, temperature: float, alpha: float, beta: float) -> None:

@@ -1,0 +1,6 @@
+"""`python -m distiller`."""
+
+from distiller.cli.main import main
+
+if __name__ == "__main__":
+    main()
