@@ -82,7 +82,7 @@ def _with_trained_critic(name: str, nats: float) -> dict[str, object]:
 
 
 def _see_lengths(module: nn.Module) -> None:
-    """Take the normalisation of features out: in 20 dimensions the length of a vector tells a nat of the ten."""
+    """Take the normalisation of features out: in so few dimensions the length of a vector tells something too."""
     for name, part in module.named_children():
         if isinstance(part, nn.LayerNorm):
             setattr(module, name, nn.Identity())

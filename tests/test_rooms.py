@@ -11,7 +11,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "distiller"
 # From the ground up; rooms on one floor do not import each other.
 FLOORS = [
     {"version", "errors"},
-    {"schema", "files"},
+    {"schema", "files", "hub"},
     {"assets"},
     {"machine", "runs"},
     {"models", "data", "tasks"},

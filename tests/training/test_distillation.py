@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
 RANK = """
 import sys
 import torch
+from safetensors.torch import save_file
 from torch.nn.parallel import DistributedDataParallel
 from transformers import AutoModelForSequenceClassification
 from distiller.mapping import EMD
@@ -36,7 +38,7 @@ for step in range(3):
     optimizer.zero_grad()
     torch.stack([*terms.values()]).sum().backward()
     optimizer.step()
-torch.save(dict(model.module.named_parameters()), f"{out}/{rank}.pt")
+save_file({name: weight.detach() for name, weight in model.module.named_parameters()}, f"{out}/{rank}.safetensors")
 torch.distributed.destroy_process_group()
 """
 
@@ -50,6 +52,6 @@ def test_ranks_hold_the_same_student_and_critics_though_their_batches_differ(tin
     ]
     errors = [rank.communicate(timeout=240)[1] for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], errors
-    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
+    first, second = (load_file(tmp_path / f"{rank}.safetensors") for rank in range(2))
     assert any("critic" in name for name in first)
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -46,8 +46,8 @@ class EMD(Mapping):
     """Each student layer learns from each teacher layer as much as the cheapest transport plan says: BERT-EMD.
 
     Li et al. 2020, section 3. The plan is found anew in every batch, on the losses of all pairs (softplus of them where
-    they may be negative, as those of bounds on mutual information are). With `cost_attention`
-    the masses follow them: a layer that is cheap to move gets more, through a softmax of that temperature.
+    they may be negative, as those of bounds on mutual information are). With `cost_attention` the masses follow them: a
+    layer that is cheap to move gets more, through a softmax of that temperature.
     """
 
     type: Literal["emd"] = "emd"
@@ -91,6 +91,6 @@ class TransportWeights(PairWeights):
 def _by_cost_attention(cost: NDArray[np.float64], temperature: float) -> Tensor:
     """Masses softmax(Σ c / c_i), c_i what a unit of mass of layer i cost (Li et al. 2020, section 3.3)."""
     if cost.min() <= 0:
-        return torch.full((len(cost),), 1 / len(cost))  # nothing to divide by: somebody agrees
+        return torch.full((len(cost),), 1 / len(cost))  # a layer that costs nothing has no ratio to the others
     shares = torch.softmax(torch.from_numpy(cost.sum() / cost) / temperature, dim=0)
     return (1 - SMALLEST_SHARE) * shares + SMALLEST_SHARE / len(shares)

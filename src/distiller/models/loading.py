@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -25,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from distiller import assets
 from distiller.errors import UserError, did_you_mean
+from distiller.hub import quiet_hub
 
 ASSET = "asset:"
 
@@ -234,18 +234,17 @@ def seeded(seed: int) -> Iterator[None]:
 def quiet() -> Iterator[None]:
     """Keep transformers from remarks and bars of its own: new heads are no surprise, progress has its own bar.
 
-    The hub's client is kept from telling each of its attempts: that all have failed is said in one line.
+    The hub's client is silent too.
     """
-    before, hub_before = transformers_logging.get_verbosity(), hub_logging.get_verbosity()
+    before = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity(logging.ERROR)
-    hub_logging.set_verbosity(logging.ERROR)
     bar = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
-        yield
+        with quiet_hub():
+            yield
     finally:
         transformers_logging.set_verbosity(before)
-        hub_logging.set_verbosity(hub_before)
         if bar:
             transformers_logging.enable_progress_bar()
 

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from distiller.objectives.config import HardLabel, ObjectiveConfig, check_compatible
 from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, Intermediate
-from distiller.objectives.objective import Layers, Objective
+from distiller.objectives.objective import MUTUAL_INFORMATION, Layers, Objective
 from distiller.objectives.prediction import Prediction, PredictionLoss
 from distiller.schema import validated_by
 
@@ -14,6 +14,7 @@ _PREDICTION: TypeAdapter[Prediction] = TypeAdapter(Prediction)
 _INTERMEDIATE: TypeAdapter[Intermediate] = TypeAdapter(Intermediate)
 
 __all__ = [
+    "MUTUAL_INFORMATION",
     "HardLabel",
     "HiddenLoss",
     "HiddenLossConfig",

@@ -16,6 +16,9 @@ from distiller.objectives.config import ObjectiveConfig
 from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, LearnedHiddenLoss
 from distiller.objectives.intermediate.bound import BoundLoss
 
+MUTUAL_INFORMATION = "mutual_information."
+"""What the name of an estimate begins with; the layer pair follows."""
+
 
 @dataclass(frozen=True)
 class Layers:
@@ -146,7 +149,7 @@ class BetweenLayers(nn.Module):
         costs = torch.stack([cost for cost, _ in compared])
         weights.append(self.weights(functional.softplus(costs) if self.config.may_be_negative else costs))
         observed = {
-            f"mutual_information.{student_layer}-{teacher_layer}": nats.detach()
+            f"{MUTUAL_INFORMATION}{student_layer}-{teacher_layer}": nats.detach()
             for (student_layer, teacher_layer), (_, nats) in zip(self._pairs, compared, strict=True)
             if nats is not None
         }

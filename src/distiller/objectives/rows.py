@@ -1,8 +1,12 @@
 """Which rows of a batch count: padding never does, in value or in gradient."""
 
+import torch
 from torch import Tensor
 
 from distiller.models.pooling import counted_side
+
+ROUNDING = 16
+"""Units of rounding that a sum may be off by."""
 
 
 def counted(student: Tensor, teacher: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -31,6 +35,13 @@ def counted_of_any_width(student: Tensor, teacher: Tensor, mask: Tensor | None) 
     student, counts = counted_side(student, mask)
     teacher, _ = counted_side(teacher.detach(), mask)
     return student, teacher, counts
+
+
+def smallest_variation(size: Tensor) -> Tensor:
+    """How large a deviation from the mean has to be to be more than rounding, for values of that norm (and type)."""
+    limits = torch.finfo(size.dtype)
+    # Relative to the values: what is always small varies all the same. The square of less is no number of full digits.
+    return (ROUNDING * limits.eps * size.detach()).clamp(min=limits.tiny**0.5)
 
 
 def mean_over(values: Tensor, counts: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunRes
     pipeline.to_yaml(out / PIPELINE)
     inputs.keep(out, found)
     with _recorded(record, out):
-        teacher = prepare(plan)
+        teacher = prepare(plan, found["teacher"])
         record.teacher = {"model": pipeline.teacher.model, **models.describe(teacher.model)}
         student, course, transferred = _learn(plan, teacher, out)
         record.student = models.describe(student)
@@ -94,7 +94,7 @@ def finetune(pipeline: Pipeline, out: str | Path) -> Path:
     if folder.exists():
         raise UserError(str(folder), "is there already; name another --out")
     plan = make_plan(pipeline)
-    models.save(prepare(plan).model, plan.teacher_reader.tokenizer, folder)
+    models.save(prepare(plan, inputs.fingerprints(plan)["teacher"]).model, plan.teacher_reader.tokenizer, folder)
     return folder
 
 

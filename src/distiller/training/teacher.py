@@ -40,8 +40,12 @@ class Teacher:
     finetune_seconds: float
 
 
-def prepare(plan: Plan) -> Teacher:
+def prepare(plan: Plan, start: str) -> Teacher:
     """The teacher of a plan: loaded if it is fine-tuned already, taken from the cache, or fine-tuned now.
+
+    Args:
+        plan: Of the run.
+        start: Fingerprint of the checkpoint `teacher.model`, so that what is in the cache is found without loading it.
 
     Raises:
         UserError: If it cannot be loaded, or its fine-tuning fails.
@@ -50,19 +54,18 @@ def prepare(plan: Plan) -> Teacher:
     config = plan.pipeline.teacher.finetune
     if config is None:
         return Teacher(models.load_classifier(source, {}, "teacher.model", seed), 0.0)
-    model = models.load_classifier(source, plan.task.head(plan.classes), "teacher.model", seed)
-    folder = cache_folder() / "teachers" / _key(plan, config, model)
+    folder = cache_folder() / "teachers" / _key(plan, config, start)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        return _kept(folder) or _fine_tuned(plan, config, model, folder)
+        return _kept(folder) or _fine_tuned(plan, config, folder)
 
 
-def _key(plan: Plan, config: FinetuneConfig, start: PreTrainedModel) -> str:
+def _key(plan: Plan, config: FinetuneConfig, start: str) -> str:
     """A name for the teacher that fine-tuning makes of `start`: all that its weights depend on."""
     content = {
         "version": __version__,
         "torch": torch.__version__,
-        "start": models.fingerprint(start),
+        "start": start,
         "config": config.model_dump(exclude={"checkpoint_minutes"}),
         "precision": precision.resolve(config.precision),
         "data": plan.dataset.labelled_fingerprint,
@@ -76,8 +79,9 @@ def _key(plan: Plan, config: FinetuneConfig, start: PreTrainedModel) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _fine_tuned(plan: Plan, config: FinetuneConfig, model: PreTrainedModel, folder: Path) -> Teacher:
+def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
     task, reader, seed = plan.task, plan.teacher_reader, plan.pipeline.seed
+    model = models.load_classifier(plan.pipeline.teacher.model, task.head(plan.classes), "teacher.model", seed)
     labels_alone = ObjectiveConfig(prediction=None, hard_label=HardLabel(weight=1.0))
     objective = Objective(labels_alone, None, task.label_loss, seed)
     checkpoints = folder.with_name(f"{folder.name}.checkpoints")

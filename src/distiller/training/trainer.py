@@ -14,13 +14,13 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, Trainer
 
 from distiller.errors import UserError
+from distiller.objectives import MUTUAL_INFORMATION
 from distiller.tasks import SequenceTask
 from distiller.training.checkpoints import STATE, logged
 from distiller.training.distillation import Distillation
 from distiller.training.evaluation import predict
 from distiller.training.examples import Encoded, TrainingSet
 from distiller.training.sampler import LengthBucketSampler
-from distiller.training.transfer import PREFIX
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class DistillationTrainer(Trainer):
             self.args.per_device_train_batch_size, len(cast("TrainingSet", self.train_dataset))
         ):
             # A bound of fewer texts shows less: in a curve that would look like a loss.
-            observed = {name: value for name, value in observed.items() if not name.startswith(PREFIX)}
+            observed = {name: value for name, value in observed.items() if not name.startswith(MUTUAL_INFORMATION)}
         self._recent.append({name: term.detach() for name, term in [*terms.items(), *observed.items()]})
         loss = torch.stack([*terms.values()]).sum()
         return (loss, terms) if return_outputs else loss

@@ -3,10 +3,9 @@
 import torch
 from accelerate.utils import send_to_device
 
+from distiller.objectives import MUTUAL_INFORMATION
 from distiller.training.distillation import Distillation
 from distiller.training.examples import TrainingSet
-
-PREFIX = "mutual_information."
 
 
 @torch.no_grad()
@@ -26,7 +25,7 @@ def mutual_information(distillation: Distillation, examples: TrainingSet, batch_
     for start in starts:
         _, observed = distillation(**send_to_device(examples.collate(range(start, start + size)), device))
         for name, value in observed.items():
-            if name.startswith(PREFIX):
-                pair = name.removeprefix(PREFIX)
+            if name.startswith(MUTUAL_INFORMATION):
+                pair = name.removeprefix(MUTUAL_INFORMATION)
                 totals[pair] = totals.get(pair, 0.0) + float(value) / len(starts)
     return totals

@@ -1,19 +1,16 @@
 """A dataset of the Hugging Face hub: `owner/name`, or `owner/name:config`."""
 
-import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 from datasets import ClassLabel, DatasetDict, load_dataset
 from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES
-from huggingface_hub.utils import logging as hub_logging
 
 from distiller.data.rows import Rows
 from distiller.data.sources.source import Source
 from distiller.errors import UserError
+from distiller.hub import quiet_hub
 
 HUB_ID = re.compile(r"(?P<id>[\w.-]+(/[\w.-]+)?)(:(?P<config>[\w.-]+))?")
 
@@ -46,24 +43,13 @@ class Hub(Source):
     @cached_property
     def _loaded(self) -> DatasetDict:
         try:
-            with _quiet():
+            with quiet_hub():
                 return load_dataset(self._dataset, self._config)
         except Exception as error:
             reason = str(error).strip().split("\n")[0]
             mend = "no such file or folder, and not to be had from the hub"
             advice = "check the spelling and the connection; an asset is asset:NAME, a configuration id:config"
             raise UserError(self.name, f"{mend} ({type(error).__name__}: {reason}); {advice}") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the hub's client from telling each of its attempts: that all have failed is said in one line."""
-    before = hub_logging.get_verbosity()
-    hub_logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        hub_logging.set_verbosity(before)
 
 
 def _cells(rows: Any, name: str) -> list[Any]:

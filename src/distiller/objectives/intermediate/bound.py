@@ -8,13 +8,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from distiller.models.pooling import TextFeature
 from distiller.objectives import views
 from distiller.objectives.critics import AnyCritic, LogBaseline, Separable
-from distiller.objectives.intermediate.loss import LearnedHiddenLoss, LearnedHiddenLossConfig, Level
+from distiller.objectives.intermediate.loss import ByFeatureConfig, LearnedHiddenLoss, LearnedHiddenLossConfig
 
 
-class BoundConfig(LearnedHiddenLossConfig):
+class BoundConfig(ByFeatureConfig, LearnedHiddenLossConfig):
     """Base of their configs.
 
     `feature` is what stands for a text: `cls`, `mean`, or `tokens`: `positions` of each text, in as many groups, which
@@ -28,14 +27,6 @@ class BoundConfig(LearnedHiddenLossConfig):
     positions: Annotated[int, Field(ge=1)] = 4
     same_text_negatives: bool = False
     critic: AnyCritic = Separable()
-
-    @property
-    def level(self) -> Level:
-        return "token" if self.feature == "tokens" else "sequence"
-
-    @property
-    def pools(self) -> TextFeature | None:
-        return None if self.feature == "tokens" else self.feature
 
     @abstractmethod
     def build(self) -> "BoundLoss":

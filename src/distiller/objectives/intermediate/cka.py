@@ -5,16 +5,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from distiller.models.pooling import TextFeature
 from distiller.objectives import views
-from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
-from distiller.objectives.rows import counted_of_any_width
-
-ROUNDING = 16
-"""Up to so many units of rounding, relative to their own size, rows are all the same: what is left is no variation."""
+from distiller.objectives.intermediate.loss import ByFeatureConfig, HiddenLoss
+from distiller.objectives.rows import counted_of_any_width, smallest_variation
 
 
-class CKA(HiddenLossConfig):
+class CKA(ByFeatureConfig):
     """1 - linear CKA: how far the texts of a batch are alike to the student as they are to its teacher.
 
     Kornblith et al. 2019, section 3. `feature` is what a row is: `cls` or `mean` a text, or `tokens`, each valid
@@ -25,14 +21,6 @@ class CKA(HiddenLossConfig):
 
     type: Literal["cka"] = "cka"
     feature: views.Feature = "mean"
-
-    @property
-    def level(self) -> Level:
-        return "token" if self.feature == "tokens" else "sequence"
-
-    @property
-    def pools(self) -> TextFeature | None:
-        return None if self.feature == "tokens" else self.feature
 
     def build(self) -> "CKALoss":
         return CKALoss(self.feature)
@@ -70,7 +58,6 @@ def _centred(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Rows less their mean, of Frobenius norm 1, zero if they are all the same; and whether they are not."""
     centred = rows - rows.mean(dim=0)
     size = torch.linalg.matrix_norm(centred)
-    limits = torch.finfo(rows.dtype)
-    same = (ROUNDING * limits.eps * torch.linalg.matrix_norm(rows.detach())).clamp(min=limits.tiny**0.5)
+    same = smallest_variation(torch.linalg.matrix_norm(rows))
     varies = size > same
     return torch.where(varies, centred / size.clamp(min=same), 0.0), varies

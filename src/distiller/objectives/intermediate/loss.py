@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from distiller.models import Reading, seeded
 from distiller.models.pooling import TextFeature
+from distiller.objectives.views import Feature
 from distiller.schema import Config
 
 Level = Literal["token", "sequence"]
@@ -122,6 +123,20 @@ class HiddenLossConfig(Config):
     @abstractmethod
     def build(self) -> HiddenLoss:
         """The loss itself, without its weight."""
+
+
+class ByFeatureConfig(HiddenLossConfig):
+    """Base of the configs of losses that take a text by a `feature` of choice, or each of its tokens."""
+
+    feature: Feature
+
+    @property
+    def level(self) -> Level:
+        return "token" if self.feature == "tokens" else "sequence"
+
+    @property
+    def pools(self) -> TextFeature | None:
+        return None if self.feature == "tokens" else self.feature
 
 
 class LearnedHiddenLossConfig(HiddenLossConfig):

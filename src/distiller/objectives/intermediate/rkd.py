@@ -9,10 +9,10 @@ from torch.nn import functional
 
 from distiller.models.pooling import TextFeature
 from distiller.objectives import views
-from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
+from distiller.objectives.intermediate.loss import ByFeatureConfig, HiddenLoss
 
 
-class RKD(HiddenLossConfig):
+class RKD(ByFeatureConfig):
     """distance · RKD-D + angle · RKD-A: distances of texts in a batch, and angles among three (Park et al. 2019).
 
     `distance` and `angle` are the weights of the two, as the authors take them together; `feature` is the vector of a
@@ -25,14 +25,6 @@ class RKD(HiddenLossConfig):
     distance: Annotated[float, Field(ge=0)] = 1.0
     angle: Annotated[float, Field(ge=0)] = 2.0
     feature: TextFeature = "cls"
-
-    @property
-    def level(self) -> Level:
-        return "sequence"
-
-    @property
-    def pools(self) -> TextFeature | None:
-        return self.feature
 
     def build(self) -> "RKDLoss":
         return RKDLoss(self.distance, self.angle, self.feature)

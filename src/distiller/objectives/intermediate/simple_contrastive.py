@@ -10,10 +10,10 @@ from torch.nn import functional
 from distiller.errors import UserError
 from distiller.models.pooling import TextFeature
 from distiller.objectives import views
-from distiller.objectives.intermediate.loss import LearnedHiddenLoss, LearnedHiddenLossConfig, Level
+from distiller.objectives.intermediate.loss import ByFeatureConfig, LearnedHiddenLoss, LearnedHiddenLossConfig
 
 
-class SimpleContrastive(LearnedHiddenLossConfig):
+class SimpleContrastive(ByFeatureConfig, LearnedHiddenLossConfig):
     """-log softmax of the cosine of a student's embedding with its teacher's, among those of other texts too.
 
     Contrastive Representation Distillation (CRD, Tian et al. 2020) with a queue of the teacher's last `queue` vectors,
@@ -29,14 +29,6 @@ class SimpleContrastive(LearnedHiddenLossConfig):
     embedding: Annotated[int, Field(ge=1)] = 128
     temperature: Annotated[float, Field(gt=0)] = 0.07
     queue: Annotated[int, Field(ge=1)] = 256
-
-    @property
-    def level(self) -> Level:
-        return "sequence"
-
-    @property
-    def pools(self) -> TextFeature | None:
-        return self.feature
 
     def check_texts(self, count: int) -> None:
         if self.queue > count // 2:

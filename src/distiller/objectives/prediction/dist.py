@@ -8,10 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from distiller.objectives.prediction.loss import PredictionLoss, PredictionLossConfig
-from distiller.objectives.rows import counted
-
-ROUNDING = 16
-"""Up to so many units of rounding, relative to its own size, a vector is constant: what is left is no variation."""
+from distiller.objectives.rows import counted, smallest_variation
 
 
 class DIST(PredictionLossConfig):
@@ -73,8 +70,5 @@ def _standardised(values: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """Centred and of length 1 along `dim`, or shorter where constant; and where it is not."""
     centred = values - values.mean(dim=dim, keepdim=True)
     length = torch.linalg.vector_norm(centred, dim=dim, keepdim=True)
-    limits = torch.finfo(values.dtype)
-    # Relative to the values: a class that is always improbable has small differences that count all the same.
-    constant = ROUNDING * limits.eps * torch.linalg.vector_norm(values.detach(), dim=dim, keepdim=True)
-    constant = constant.clamp(min=limits.tiny**0.5)  # the square of less is no number of full precision
+    constant = smallest_variation(torch.linalg.vector_norm(values, dim=dim, keepdim=True))
     return centred / length.clamp(min=constant), (length > constant).squeeze(dim)

@@ -1,0 +1,88 @@
+"""Runs on a tiny encoder and real questions, some of which die."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from distiller import Pipeline
+from distiller.schema import validated
+
+
+def pipeline_of(model: Path, **changes: Any) -> Pipeline:
+    content: dict[str, Any] = {
+        "data": {"source": "asset:trec", "limit": 64, "max_length": 24},
+        "teacher": {"model": str(model), "finetune": {"epochs": 1, "learning_rate": 1e-3}},
+        "student": {"layers": [0, 2]},
+        "objective": {"prediction": {"type": "kl"}, "intermediate": {"type": "mse"}},
+        "training": {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3},
+    }
+    for key, value in changes.items():
+        part = content.get(key)
+        content[key] = {**part, **value} if isinstance(part, dict) and isinstance(value, dict) else value
+    return validated(Pipeline, content, "test")
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "student" / "model.safetensors")
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+DYING = """
+import os, sys
+from pathlib import Path
+from distiller import Pipeline, training
+from distiller.training.checkpoints import CheckpointByTime
+from distiller.training.trainer import DistillationTrainer
+import torch
+torch.set_num_threads(1)
+
+pipeline, out, moment, step, number = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+
+def die_at_step(self, args, state, control, **_):
+    if "distill" in TITLE and state.global_step == step:
+        os.kill(os.getpid(), number)
+
+def die_in_checkpoint(self, output_dir):
+    if "distill" in TITLE and self.state.global_step >= step:
+        os.kill(os.getpid(), number)
+    original(self, output_dir)
+
+TITLE = ""
+from distiller.training import loop
+bar = loop.ProgressBar
+def noting(title, metric):
+    global TITLE
+    TITLE = title
+    return bar(title, metric)
+loop.ProgressBar = noting
+if moment == "step":
+    CheckpointByTime.on_step_begin = die_at_step
+elif moment == "evaluation":
+    evaluate = DistillationTrainer.evaluate
+    def die_in_evaluation(self, *arguments, **named):
+        if "distill" in TITLE:
+            os.kill(os.getpid(), number)
+        return evaluate(self, *arguments, **named)
+    DistillationTrainer.evaluate = die_in_evaluation
+elif moment == "measuring":
+    from distiller.training import run
+    run._measure = lambda *_: os.kill(os.getpid(), number)
+else:
+    original = DistillationTrainer._save_rng_state
+    DistillationTrainer._save_rng_state = die_in_checkpoint
+training.distill(Pipeline.from_yaml(pipeline), out)
+"""
+
+
+def die(pipeline: Pipeline, folder: Path, moment: str, step: int, number: int) -> int:
+    pipeline.to_yaml(folder / "given.yaml")
+    arguments = [str(folder / "given.yaml"), str(folder / "out"), moment, str(step), str(int(number))]
+    return subprocess.run([sys.executable, "-c", DYING, *arguments], env={**os.environ}, check=False).returncode
