@@ -1,9 +1,11 @@
 """The bounds on Gaussians whose mutual information is known: the table and the picture of docs/theory.md.
 
 Two vectors of 20 dimensions, each pair of coordinates of the same correlation; 64 pairs a batch. First with the optimal
-critic log p(x|y)/p(x), then with critics that are trained on what they bound.
+critic log p(x|y)/p(x), then with critics that are trained on what they bound. Last, with the optimal critic again, 32
+pairs a batch and more negatives than these.
 
     python benchmarks/mutual_information.py --picture docs/mutual-information.svg
+    python benchmarks/mutual_information.py --only negatives
 """
 
 import argparse
@@ -24,6 +26,7 @@ DIMENSIONS, PAIRS = 20, 64
 NATS = (2, 4, 6, 8, 10)
 ALPHAS = (0.99, 0.9, 0.5, 0.1, 0.01)
 REPEATS, STEPS, BATCHES_AFTER = 1000, 5000, 500
+FEW_PAIRS, FURTHER, FEW_REPEATS = 32, (0, 96, 992, 4064), 200
 
 Bound = Callable[[Tensor, Tensor], Tensor]
 BOUNDS: dict[str, Bound] = {
@@ -31,21 +34,35 @@ BOUNDS: dict[str, Bound] = {
     **{f"MI-α, α = {alpha}": lambda s, b, alpha=alpha: interpolated(s, b, alpha) for alpha in ALPHAS},
     "NWJ": lambda scores, _: nwj(scores),
 }
+CEILINGS: dict[str, Callable[[int], float]] = {
+    "InfoNCE": math.log,
+    "MI-α, α = 0.9": lambda rows: 1 + math.log((rows - 1) / 0.9),
+}
 
 
 def main() -> None:
     """Measure, print the tables, draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picture", type=Path, default=Path("runs/mutual-information.svg"))
+    parser.add_argument("--only", choices=["negatives"], help="the last table alone, and no picture")
     arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.only is None:
+        _measure_bounds(arguments.picture)
+    negatives = [_with_more_negatives(name, further, nats) for name in CEILINGS for further in FURTHER for nats in NATS]
+    print(f"\nMore negatives than the batch, {FEW_PAIRS} pairs: mean (standard deviation) in nats\n")
+    print(_table(pd.DataFrame(negatives), "bound", "K + N", "at most"))
+
+
+def _measure_bounds(picture: Path) -> None:
     optimal = pd.DataFrame([row for nats in NATS for row in _with_optimal_critic(nats)])
     print("With the optimal critic: mean (standard deviation) in nats\n")
-    print(_table(optimal))
+    print(_table(optimal, "bound"))
     trained = pd.DataFrame([_with_trained_critic(name, nats=10) for name in BOUNDS])
     print("\nWith critics trained on the bound itself\n")
-    print(_table(trained))
-    arguments.picture.parent.mkdir(parents=True, exist_ok=True)
-    _draw(optimal, arguments.picture)
+    print(_table(trained, "bound"))
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    _draw(optimal, picture)
 
 
 def _with_optimal_critic(nats: float) -> list[dict[str, object]]:
@@ -81,6 +98,19 @@ def _with_trained_critic(name: str, nats: float) -> dict[str, object]:
     return _row(name, nats, values)
 
 
+def _with_more_negatives(name: str, further: int, nats: float) -> dict[str, object]:
+    """With the optimal critic, beside the most that the bound can show; the pairs are the same for each `further`."""
+    generator, apart = (torch.Generator().manual_seed(seed) for seed in (int(nats), further))
+    values = []
+    for _ in range(FEW_REPEATS):
+        x, y = _drawn(nats, generator, pairs=FEW_PAIRS)
+        others = torch.randn(further, DIMENSIONS, generator=apart)
+        scores = _log_density_ratio(torch.cat([x, others]), y, nats)
+        values.append(float(BOUNDS[name](scores, torch.zeros(FEW_PAIRS))))
+    rows = FEW_PAIRS + further
+    return {**_row(name, nats, values), "K + N": f"{rows}", "at most": f"{CEILINGS[name](rows):.2f}"}
+
+
 def _see_lengths(module: nn.Module) -> None:
     """Take the normalisation of features out: in so few dimensions the length of a vector tells something too."""
     for name, part in module.named_children():
@@ -89,9 +119,9 @@ def _see_lengths(module: nn.Module) -> None:
         _see_lengths(part)
 
 
-def _drawn(nats: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _drawn(nats: float, generator: torch.Generator, pairs: int = PAIRS) -> tuple[Tensor, Tensor]:
     correlation = _correlation(nats)
-    x, noise = torch.randn(2, PAIRS, DIMENSIONS, generator=generator)
+    x, noise = torch.randn(2, pairs, DIMENSIONS, generator=generator)
     return x, correlation * x + math.sqrt(1 - correlation**2) * noise
 
 
@@ -112,12 +142,12 @@ def _row(name: str, nats: float, values: list[float]) -> dict[str, object]:
     return {"bound": name, "nats": nats, "mean": float(estimates.mean()), "deviation": float(estimates.std())}
 
 
-def _table(frame: pd.DataFrame) -> str:
-    nats = sorted(frame["nats"].unique())
-    lines = [f"| bound | {' | '.join(f'{n:g} nats' for n in nats)} |", "|---" * (len(nats) + 1) + "|"]
-    for name, rows in frame.groupby("bound", sort=False):
+def _table(frame: pd.DataFrame, *keys: str) -> str:
+    header = [*keys, *(f"{nats:g} nats" for nats in sorted(frame["nats"].unique()))]
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    for values, rows in frame.groupby([*keys], sort=False):
         cells = [f"{row['mean']:.2f} ({row['deviation']:.2f})" for _, row in rows.sort_values("nats").iterrows()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join([*values, *cells])} |")
     return "\n".join(lines)
 
 

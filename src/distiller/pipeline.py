@@ -13,6 +13,7 @@ from distiller.mapping import MappingConfig, Skip
 from distiller.models import FinetuneConfig, StudentConfig, TeacherConfig
 from distiller.objectives import ObjectiveConfig
 from distiller.schema import Config, validated
+from distiller.store import StoreConfig
 from distiller.tasks import TaskName
 
 
@@ -33,6 +34,7 @@ class Pipeline(Config):
     student: StudentConfig
     mapping: MappingConfig = Skip()
     objective: ObjectiveConfig = ObjectiveConfig()
+    store: StoreConfig = StoreConfig()
     training: TrainingConfig = TrainingConfig()
 
     @model_validator(mode="before")

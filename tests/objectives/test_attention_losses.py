@@ -23,7 +23,7 @@ from conformance.losses import (
     tensors,
 )
 from distiller import Pipeline, UserError
-from distiller.models import Features
+from distiller.models import as_scores
 from distiller.objectives import hidden_loss
 from distiller.schema import validated
 from distiller.training.plan import make_plan
@@ -147,7 +147,7 @@ def test_the_logarithm_of_maps_serves_attention_kl_as_well_as_the_scores_that_th
 
     def of_maps(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
         maps = [side.masked_fill(~keys, -1e4).softmax(dim=-1) for side in (student, teacher)]
-        (own,), (others,) = (Features(side, mask, attention_maps=(side,)).attention_scores or () for side in maps)
+        own, others = (as_scores({1: side})[1] for side in maps)
         return loss(own, others, mask)
 
     assert float(of_maps(student, teacher, mask)) == pytest.approx(float(loss(student, teacher, mask)), abs=1e-12)
@@ -161,16 +161,12 @@ def test_the_logarithm_of_maps_is_finite_where_a_map_is_zero_and_so_is_every_gra
     loss, mask = hidden_loss("attention-kl"), torch.ones(1, 3)
 
     def of_maps(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
-        (own,), (others,) = (
-            Features(side, mask, attention_maps=(side.softmax(dim=-1),)).attention_scores or ()
-            for side in (student, teacher)
-        )
+        own, others = (as_scores({1: side.softmax(dim=-1)})[1] for side in (student, teacher))
         assert own.dtype is torch.promote_types(dtype, torch.float32)
         return loss(own, others, mask)
 
     assert torch.isfinite(of_maps(scores, scores.flip(-1), mask))
     assert torch.isfinite(gradient(of_maps, scores, scores.flip(-1), mask)).all()
-    assert Features(scores, mask).attention_scores is None
 
 
 @given(SEEDS, st.sampled_from([1, 2, 4]))

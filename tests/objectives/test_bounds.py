@@ -82,6 +82,24 @@ def test_the_loss_is_log_k_less_the_bound_on_the_critics_scores(name: str, seed:
     assert torch.allclose(value, math.log(4) - BOUNDS[name](scores, baseline))
 
 
+@pytest.mark.parametrize("name", BOUNDS)
+@given(seed=SEEDS)
+def test_among_further_teacher_features_it_is_the_students_feature_that_is_told_its_own(name: str, seed: int) -> None:
+    (student,), (teacher,) = (tensors(seed + width, 4, 6, width, count=1) for width in (5, 7))
+    (others,) = tensors(seed, 9, 7, count=1)
+    student, teacher, others = student.float(), teacher.float(), others.float()
+    loss = hidden_loss(name, negatives="store", extra_negatives=9)
+    loss.draw(5, 7, seed=0)
+    baseline = torch.zeros(4)
+    if name in ("tuba", "mi"):
+        torch.nn.init.ones_(loss.log_baseline.layers[-1].weight)  # it starts at nothing for every feature
+        baseline = loss.log_baseline(student[:, 0])
+    bound, count = loss.estimate(student, teacher, None, others)
+    scores = loss.critic(student[:, 0], torch.cat([teacher[:, 0], others])).T
+    assert count == 4 + 9
+    assert torch.allclose(bound, BOUNDS[name](scores, baseline), atol=1e-5)
+
+
 @given(SEEDS)
 def test_the_vector_of_a_text_is_its_first_position_or_the_mean_over_its_tokens(seed: int) -> None:
     student, teacher = tensors(seed, 4, 6, 5)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distiller import UserError
+from distiller import UserError, models
 from distiller.mapping import EMD, Attention, Explicit, FixedWeights
-from distiller.models import Features
+from distiller.models import Features, Reading
 from distiller.objectives import (
     Layers,
     Objective,
@@ -26,13 +26,34 @@ def _config(**content: Any) -> ObjectiveConfig:
     return validated(ObjectiveConfig, content, "objective")
 
 
-def _features(seed: int, layers: int, width: int) -> Features:
+MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]])
+
+
+class _Encoder(nn.Module):
+    """Gives what it was made with, as a model does."""
+
+    def __init__(self, logits: Tensor, hidden_states: list[Tensor]) -> None:
+        super().__init__()
+        self.logits, self.hidden_states, self.attentions = logits, hidden_states, None
+
+    def forward(self, **_: Any) -> "_Encoder":
+        return self
+
+
+def _drawn(seed: int, layers: int, width: int) -> _Encoder:
     generator = torch.Generator().manual_seed(seed)
-    return Features(
-        logits=torch.randn(BATCH, CLASSES, generator=generator),
-        hidden_states=tuple(torch.randn(BATCH, LENGTH, width, generator=generator) for _ in range(layers + 1)),
-        mask=torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]]),
-    )
+    logits = torch.randn(BATCH, CLASSES, generator=generator)
+    return _Encoder(logits, [torch.randn(BATCH, LENGTH, width, generator=generator) for _ in range(layers + 1)])
+
+
+def _read(encoder: _Encoder, feature: Any = None, mask: Tensor = MASK) -> Features:
+    layers = tuple(range(len(encoder.hidden_states)))
+    inputs = {"input_ids": mask, "attention_mask": mask}
+    return models.read(encoder, inputs, Reading("hidden_states", layers, feature))  # type: ignore[arg-type]
+
+
+def _features(seed: int, layers: int, width: int, feature: Any = None) -> Features:
+    return _read(_drawn(seed, layers, width), feature)
 
 
 def _layers(student_width: int = 6, teacher_width: int = 6) -> Layers:
@@ -64,11 +85,9 @@ def test_each_term_is_its_loss_times_its_weight_under_its_name() -> None:
     kl = prediction_loss("kl", temperature=2.0)(student.logits, teacher.logits)
     assert torch.allclose(terms["prediction.kl"], 0.5 * kl)
     assert torch.allclose(terms["hard_label"], 0.25 * functional.cross_entropy(student.logits, TARGETS))
-    assert student.hidden_states is not None
-    assert teacher.hidden_states is not None
     mse = hidden_loss("mse")
-    first = mse(student.hidden_states[0], teacher.hidden_states[0], student.mask)
-    second = mse(student.hidden_states[1], teacher.hidden_states[2], student.mask)
+    first = mse(student.layers[0], teacher.layers[0], MASK)
+    second = mse(student.layers[1], teacher.layers[2], MASK)
     assert torch.allclose(terms["intermediate.mse"], 2.0 * (first + 3 * second) / 4)
     assert torch.allclose(observed["raw.intermediate.mse"], (first + 3 * second) / 4)
     assert torch.allclose(observed["raw.prediction.kl"], kl)
@@ -86,7 +105,8 @@ def test_terms_without_weight_are_not_computed() -> None:
 def test_labels_alone_need_neither_teacher_nor_hidden_states() -> None:
     objective = _objective(_config(prediction=None, hard_label={"weight": 1.0}))
     assert not objective.needs_teacher
-    assert objective.reads is None
+    assert objective.reads_of_student is None
+    assert objective.reads_of_teacher is None
     assert set(objective(_features(0, 1, 6), None, TARGETS)[0]) == {"hard_label"}
 
 
@@ -121,15 +141,17 @@ def test_projections_are_drawn_as_torch_draws_them() -> None:
 @pytest.mark.parametrize("name", ["mse", "cos", "pkd", "ce"])
 @pytest.mark.parametrize("rubbish", [1e6, float("nan"), float("inf")])
 def test_padding_reaches_no_projection(name: str, rubbish: float) -> None:
-    def learn(student: Features) -> tuple[Tensor, list[Tensor]]:
+    feature = "cls" if name == "pkd" else None
+
+    def learn(student: _Encoder) -> tuple[Tensor, list[Tensor]]:
         objective = _objective(_config(prediction=None, intermediate={"type": name}), student_width=6, teacher_width=9)
-        value = objective(student, _features(1, 2, 9), TARGETS)[0][f"intermediate.{name}"]
+        teacher = _features(1, 2, 9, feature)
+        value = objective(_read(student, feature), teacher, TARGETS)[0][f"intermediate.{name}"]
         return value, [*torch.autograd.grad(value, [*objective.parameters()])]
 
-    clean = _features(0, 1, 6)
-    assert clean.hidden_states is not None
-    valid = clean.mask.bool().unsqueeze(-1)
-    spoilt = replace(clean, hidden_states=tuple(torch.where(valid, layer, rubbish) for layer in clean.hidden_states))
+    clean = _drawn(0, 1, 6)
+    valid = MASK.bool().unsqueeze(-1)
+    spoilt = _Encoder(clean.logits, [torch.where(valid, layer, rubbish) for layer in clean.hidden_states])
     (value, slopes), (same, same_slopes) = learn(clean), learn(spoilt)
     assert torch.equal(same, value)
     assert all(torch.equal(*both) for both in zip(same_slopes, slopes, strict=True))
@@ -140,7 +162,7 @@ def test_projections_take_half_precision() -> None:
     objective = _objective(_config(prediction=None, intermediate={"type": "mse"}), student_width=6, teacher_width=9)
     half, rounded = (
         [
-            replace(side, hidden_states=tuple(layer.bfloat16().to(dtype) for layer in side.hidden_states or ()))
+            replace(side, layers={number: layer.bfloat16().to(dtype) for number, layer in side.layers.items()})
             for side in (_features(0, 1, 6), _features(1, 2, 9))
         ]
         for dtype in (torch.bfloat16, torch.float32)
@@ -193,10 +215,10 @@ def test_the_student_learns_from_pairs_by_their_weight_and_what_is_learned_besid
     content: dict[str, Any],
 ) -> None:
     def slopes(objective: Objective) -> tuple[Tensor, list[Tensor]]:
-        student = _features(0, 1, 6)
-        assert student.hidden_states is not None
-        states = student.hidden_states[1].requires_grad_()
-        (term,) = objective(student, _features(1, 2, 9), TARGETS)[0].values()
+        feature = content.get("feature", None if content["type"] == "mse" else "cls")
+        student = _features(0, 1, 6, feature)
+        states = student.layers[1].requires_grad_()
+        (term,) = objective(student, _features(1, 2, 9, feature), TARGETS)[0].values()
         first, *others = torch.autograd.grad(term, [states, *objective.parameters()])
         return first, [slope.abs().sum() for slope in others]
 
@@ -221,11 +243,7 @@ def test_learned_weights_of_pairs_get_their_gradient() -> None:
     student, teacher = _features(0, 1, 6), _features(1, 2, 6)
     terms, _ = objective(student, teacher, TARGETS)
     terms["intermediate.mse"].backward()
-    assert student.hidden_states is not None
-    assert teacher.hidden_states is not None
-    costs = [
-        float(hidden_loss("mse")(student.hidden_states[1], teacher.hidden_states[i], student.mask)) for i in (1, 2)
-    ]
+    costs = [float(hidden_loss("mse")(student.layers[1], teacher.layers[i], MASK)) for i in (1, 2)]
     slope = (costs[0] - costs[1]) / 4  # of Σ softmax(s)_i c_i at s = 0, by hand
     found = objective.between_layers.weights.scores.grad
     assert torch.allclose(found, torch.tensor([[slope, -slope]]), atol=1e-6)
@@ -260,13 +278,13 @@ def test_the_mean_of_a_text_is_over_its_own_tokens_on_each_side() -> None:
     """The teacher's mask is not the student's where it reads other tokens."""
     config = _config(prediction=None, intermediate={"type": "rkd", "feature": "mean"})
     objective = Objective(config, Layers([(1, 1)], FixedWeights([1.0]), 6, 9), functional.cross_entropy, 0)
-    student, teacher = _features(0, 1, 6), _features(1, 1, 9)
-    teacher = replace(teacher, mask=torch.tensor([[1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]]))
-    value = objective(student, teacher, TARGETS)[0]["intermediate.rkd"]
-    assert student.hidden_states is not None
-    assert teacher.hidden_states is not None
+    student, teacher = _drawn(0, 1, 6), _drawn(1, 1, 9)
+    masks = MASK, torch.tensor([[1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]])
+    read = (_read(side, "mean", mask) for side, mask in zip((student, teacher), masks, strict=True))
+    value = objective(*read, TARGETS)[0]["intermediate.rkd"]
     means = [
-        torch.stack([layer[text, : int(side.mask[text].sum())].mean(0) for text in range(BATCH)]).unsqueeze(1)
-        for layer, side in ((student.hidden_states[1], student), (teacher.hidden_states[1], teacher))
+        torch.stack([side.hidden_states[1][text, : int(mask[text].sum())].mean(0) for text in range(BATCH)])
+        for side, mask in zip((student, teacher), masks, strict=True)
     ]
+    means = [side.unsqueeze(1) for side in means]
     assert torch.allclose(value, hidden_loss("rkd")(*means))

@@ -16,6 +16,7 @@ from transformers import AutoModelForSequenceClassification
 from distiller.mapping import EMD
 from distiller.objectives import Layers, Objective, ObjectiveConfig
 from distiller.schema import validated
+from distiller.store import FrozenTeacher
 from distiller.training.distillation import Distillation
 
 folder, rank, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -29,12 +30,13 @@ pairs = mapping.between(depth, depth)
 config = validated(ObjectiveConfig, {"intermediate": {"type": "mi"}, "balance": "ema"}, "objective")
 layers = Layers([pair[:2] for pair in pairs], mapping.weights(pairs), width, width)
 objective = Objective(config, layers, torch.nn.functional.cross_entropy, seed=0)
-model = DistributedDataParallel(Distillation(student, objective, teacher))
+frozen = FrozenTeacher.of(teacher, objective.reads_of_teacher, "float32", longest=512)
+model = DistributedDataParallel(Distillation(student, objective, frozen))
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 for step in range(3):
     texts = 1 if rank == 1 and step == 1 else 4  # one rank gets a last batch of one text
     inputs = {"input_ids": torch.randint(5, 100, (texts, 6)), "attention_mask": torch.ones(texts, 6).long()}
-    terms, _ = model(student_inputs=inputs, teacher_inputs=None, targets=torch.zeros(texts).long())
+    terms, _ = model(student_inputs=inputs, teacher_inputs=inputs, targets=torch.zeros(texts).long())
     optimizer.zero_grad()
     torch.stack([*terms.values()]).sum().backward()
     optimizer.step()

@@ -142,6 +142,7 @@ def test_what_a_student_holds_is_measured_on_validation_with_the_critics_of_its_
         student={"init": "teacher"},
         objective={"prediction": None, "intermediate": {"type": "infonce", "feature": "mean"}},
         mapping={"type": "explicit", "pairs": [[2, 2]]},
+        store={"dtype": "float32"},
         training={"epochs": 1},
     )
     folder = training.finetune(pipeline, tmp_path / "teacher")

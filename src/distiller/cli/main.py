@@ -13,6 +13,7 @@ from distiller.cli.distill import distill
 from distiller.cli.doctor import doctor
 from distiller.cli.evaluate import evaluate
 from distiller.cli.finetune import finetune
+from distiller.cli.store import store
 from distiller.errors import UserError
 from distiller.version import __version__
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for command in (demo, finetune, distill, evaluate, doctor):
     app.command()(command)
+app.add_typer(store, name="store")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so

@@ -3,7 +3,7 @@
 from distiller.models.attention import attention_maps, attention_vectors
 from distiller.models.config import FinetuneConfig, Precision, StudentConfig, TeacherConfig
 from distiller.models.description import describe, fingerprint, size_on_disk
-from distiller.models.features import FROM_MAPS, Features, Reading, read
+from distiller.models.features import FROM_MAPS, Features, Kind, Reading, as_scores, cut_features, read
 from distiller.models.labels import classes_in_order_of
 from distiller.models.latency import BATCH, Latency, measure
 from distiller.models.loading import (
@@ -24,17 +24,20 @@ __all__ = [
     "FROM_MAPS",
     "Features",
     "FinetuneConfig",
+    "Kind",
     "Latency",
     "Precision",
     "Reading",
     "StudentConfig",
     "TeacherConfig",
+    "as_scores",
     "attention_maps",
     "attention_vectors",
     "build_student",
     "check_layers",
     "classes_in_order_of",
     "cut",
+    "cut_features",
     "describe",
     "fingerprint",
     "load_classifier",

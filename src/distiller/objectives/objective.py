@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distiller.models import Features, Reading
-from distiller.models.pooling import pooled
 from distiller.objectives.balance import Balance
 from distiller.objectives.config import ObjectiveConfig
 from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, LearnedHiddenLoss
@@ -76,9 +75,19 @@ class Objective(nn.Module):
         return self.between_layers is not None and isinstance(self.between_layers.losses[0], BoundLoss)
 
     @property
-    def reads(self) -> Reading | None:
-        """What any term looks at besides logits."""
-        return self.between_layers.config.reads if self.between_layers is not None else None
+    def further(self) -> int:
+        """Of how many other texts any term wants the teacher's vectors for each batch."""
+        return self.between_layers.config.further if self.between_layers is not None else 0
+
+    @property
+    def reads_of_student(self) -> Reading | None:
+        """What of the student any term looks at besides logits."""
+        return self.between_layers.reads_of_student if self.between_layers is not None else None
+
+    @property
+    def reads_of_teacher(self) -> Reading | None:
+        """What of the teacher."""
+        return self.between_layers.reads_of_teacher if self.between_layers is not None else None
 
     def forward(
         self, student: Features, teacher: Features | None, targets: Tensor
@@ -89,8 +98,8 @@ class Objective(nn.Module):
         of mutual information in nats, as `mutual_information.S-T`, and its weight where that varies, as `mapping.S-T`.
 
         Args:
-            student: Of the student.
-            teacher: Of the teacher for the same texts; None if no term needs it.
+            student: Of the student, read as `reads_of_student` says.
+            teacher: Of the teacher for the same texts, as `reads_of_teacher` says; None if no term needs it.
             targets: [batch], the task's missing target where nobody has labelled the text.
 
         Raises:
@@ -138,6 +147,19 @@ class BetweenLayers(nn.Module):
             _projection(student_width, teacher_width, generator) for _ in self._pairs if projected
         )
 
+    @property
+    def reads_of_student(self) -> Reading:
+        """The student's layers that are in any pair."""
+        return self._reads({student for student, _ in self._pairs})
+
+    @property
+    def reads_of_teacher(self) -> Reading:
+        """The teacher's."""
+        return self._reads({teacher for _, teacher in self._pairs})
+
+    def _reads(self, layers: set[int]) -> Reading:
+        return Reading(self.config.reads, tuple(sorted(layers)), self.config.pools)
+
     def forward(self, student: Features, teacher: Features) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean, and the mutual information in nats of each pair by name, if the loss is a bound on it.
 
@@ -166,29 +188,24 @@ class BetweenLayers(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """The loss of one pair, and its mutual information; `weights` are filled in before the gradient flows."""
         student_layer, teacher_layer = self._pairs[index]
-        own, others = self._of_layer(student, student_layer), self._of_layer(teacher, teacher_layer)
+        own, others = _of_layer(student, student_layer), _of_layer(teacher, teacher_layer)
         if own.requires_grad:
             own = own.view_as(own)  # of its own: other pairs may look at the same layer
             own.register_hook(lambda slope: slope * (len(self._pairs) * weights[0][index].detach()).to(slope.dtype))
         if len(self.projections) > 0:
-            own = _projected(own, student.mask, cast("nn.Linear", self.projections[index]))
-        loss, mask = cast("HiddenLoss", self.losses[index]), student.mask
+            own = _projected(own, student.counts, cast("nn.Linear", self.projections[index]))
+        loss = cast("HiddenLoss", self.losses[index])
         with torch.autocast(own.device.type, enabled=False):
-            if self.config.pools is not None:
-                (own, counts), (others, _) = (
-                    pooled(states, side.mask, self.config.pools) for states, side in ((own, student), (others, teacher))
-                )
-                own, others, mask = own.unsqueeze(1), others.unsqueeze(1), counts.unsqueeze(1)
             if not isinstance(loss, BoundLoss):
-                return loss(own, others, mask), None
-            bound, pairs = loss.estimate(own, others, mask)
+                return loss(own, others, student.counts), None
+            bound, pairs = loss.estimate(own, others, student.counts, teacher.further.get(teacher_layer))
             return math.log(pairs) - bound, bound if pairs > 1 else None
 
-    def _of_layer(self, features: Features, layer: int) -> Tensor:
-        read: tuple[Tensor, ...] | None = getattr(features, self.config.reads)
-        if read is None:
-            raise ValueError(f"the intermediate term needs the {self.config.reads} of both models")
-        return read[layer if self.config.reads == "hidden_states" else layer - 1]
+
+def _of_layer(features: Features, layer: int) -> Tensor:
+    if layer not in features.layers:
+        raise ValueError(f"the intermediate term needs layer {layer}, and it was not read")
+    return features.layers[layer]
 
 
 def _weights(config: ObjectiveConfig) -> dict[str, float]:
@@ -201,9 +218,9 @@ def _weights(config: ObjectiveConfig) -> dict[str, float]:
     return weights
 
 
-def _projected(states: Tensor, mask: Tensor, projection: nn.Linear) -> Tensor:
+def _projected(states: Tensor, counts: Tensor, projection: nn.Linear) -> Tensor:
     # Padding is set to zero before it meets the weights: their gradient would be 0 times what lies there, NaN for NaN.
-    states = states.masked_fill(mask.unsqueeze(-1) == 0, 0.0)
+    states = states.masked_fill(counts.unsqueeze(-1) == 0, 0.0)
     return cast("Tensor", projection(states.to(projection.weight.dtype)))
 
 

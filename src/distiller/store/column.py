@@ -31,12 +31,25 @@ class Column:
         chosen = torch.as_tensor(texts)
         length = self.length[chosen].unsqueeze(-1)
         position = torch.arange(int(length.max()))
-        valid = position < length
-        row = (self.start[chosen].unsqueeze(-1) + position)[valid]
-        of = self.shard[chosen].unsqueeze(-1).expand_as(valid)[valid]
+        return self._filled(chosen, position < length, position)
+
+    def squares(self, texts: Sequence[int]) -> Tensor:
+        """[batch, longest, longest, …], where a text has a row for each two of its positions."""
+        chosen = torch.as_tensor(texts)
+        side = self.length[chosen].sqrt().long().unsqueeze(-1)
+        position = torch.arange(int(side.max()))
+        valid = position < side
+        number = side.unsqueeze(-1) * position.unsqueeze(-1) + position
+        return self._filled(chosen, valid.unsqueeze(-1) & valid.unsqueeze(-2), number)
+
+    def _filled(self, chosen: Tensor, valid: Tensor, number: Tensor) -> Tensor:
+        """[*valid, …]: where valid, the row of that number of the text; elsewhere zeros."""
+        of_text = (-1, *[1] * (valid.dim() - 1))
+        row = (self.start[chosen].view(of_text) + number)[valid]
+        shard = self.shard[chosen].view(of_text).expand_as(valid)[valid]
         first = self.shards[0]
         filled = first.new_zeros(*valid.shape, *first.shape[1:])
-        filled[valid] = self._rows(of, row)
+        filled[valid] = self._rows(shard, row)
         return filled
 
     def _rows(self, shard: Tensor, row: Tensor) -> Tensor:

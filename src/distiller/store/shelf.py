@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from distiller.store.column import Column
+from distiller.tasks import DIGEST_BYTES
 
 SUFFIX = ".safetensors"
-DIGEST_BYTES = 16
 
 
 @dataclass
@@ -33,11 +33,18 @@ class Shelf:
 
     folder: Path
     damaged: list[str] = field(default_factory=list)
+    _opened: set[str] = field(default_factory=set)
     _shards: list[Tensor] = field(default_factory=list)
     _places: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Open what others have added."""
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            if path.name in self._opened or path.name in self.damaged:
+                continue
             if _hash_of(path) == path.stem:
                 self._open(path)
                 continue
@@ -58,8 +65,13 @@ class Shelf:
             seen.add(digest)
         return absent
 
-    def add(self, digests: Sequence[bytes], outputs: Sequence[Tensor]) -> None:
-        """Write one shard: the output [rows, …] of each input. It is on disk, whole, when this returns.
+    def add(self, digests: Sequence[bytes], lengths: Tensor, values: Tensor) -> None:
+        """Write one shard. It is on disk, whole, when this returns.
+
+        Args:
+            digests: Of the inputs.
+            lengths: [inputs], how many rows the output of each has.
+            values: [rows, …], the outputs one after the other.
 
         Raises:
             OSError: If there is no room, or the folder cannot be written; then nothing is left of it.
@@ -67,8 +79,8 @@ class Shelf:
         content = safetensors.torch.save(
             {
                 "digests": torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8).view(-1, DIGEST_BYTES),
-                "lengths": torch.tensor([len(output) for output in outputs]),
-                "values": torch.cat([*outputs]).contiguous(),
+                "lengths": lengths.contiguous(),
+                "values": values.contiguous(),
             }
         )
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -92,6 +104,7 @@ class Shelf:
         return Column(self._shards, shard, start, length)
 
     def _open(self, path: Path) -> None:
+        self._opened.add(path.name)
         with safetensors.safe_open(path, framework="pt") as tensors:
             digests = tensors.get_tensor("digests").numpy().tobytes()
             lengths = tensors.get_tensor("lengths").tolist()

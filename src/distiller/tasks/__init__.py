@@ -4,11 +4,12 @@ from typing import Literal
 
 from distiller.tasks.classification import Classification
 from distiller.tasks.regression import Regression
-from distiller.tasks.sequence import Encoding, Predictions, SequenceTask, pad
+from distiller.tasks.sequence import Predictions, SequenceTask
+from distiller.tasks.tokens import DIGEST_BYTES, Tokens, joined, tokenize
 
 TaskName = Literal["classification", "regression"]
 
-__all__ = ["Encoding", "Predictions", "SequenceTask", "TaskName", "build", "pad"]
+__all__ = ["DIGEST_BYTES", "Predictions", "SequenceTask", "TaskName", "Tokens", "build", "joined", "tokenize"]
 
 
 def build(name: TaskName) -> SequenceTask:

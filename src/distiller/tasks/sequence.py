@@ -1,7 +1,7 @@
 """What the tasks that predict one thing per text share: tokens in, one row of logits out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -9,12 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from distiller.errors import UserError, unknown
-
-Encoding = Mapping[str, Sequence[int]]
-"""One tokenised text: `input_ids`, `attention_mask`, and `token_type_ids` where the tokenizer has them."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +57,3 @@ class SequenceTask(ABC):
         if chosen is not None and chosen not in self.metrics:
             raise UserError("metric", f"{unknown('metric', chosen, [*self.metrics])} for the task {self.name}")
         return chosen or customary or self.metrics[0]
-
-    def tokenize(
-        self, texts: Sequence[tuple[str, ...]], tokenizer: PreTrainedTokenizerBase, max_length: int
-    ) -> list[Encoding]:
-        """Texts (one or two columns) as tokens, cut at `max_length`, not padded."""
-        if not texts:
-            return []
-        columns = [list(column) for column in zip(*texts, strict=True)]
-        encoded = tokenizer(*columns, truncation=True, max_length=max_length)
-        names = [name for name in tokenizer.model_input_names if name in encoded]
-        return [{name: encoded[name][row] for name in names} for row in range(len(texts))]
-
-
-def pad(encodings: Sequence[Encoding], tokenizer: PreTrainedTokenizerBase) -> dict[str, Tensor]:
-    """A batch, padded to its longest text: every tensor [batch, length]."""
-    return dict(tokenizer.pad([BatchEncoding(dict(encoding)) for encoding in encodings], return_tensors="pt"))

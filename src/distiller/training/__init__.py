@@ -1,5 +1,5 @@
 """From a pipeline to a trained student and the record of how it went."""
 
-from distiller.training.run import RunResult, distill, evaluate, finetune
+from distiller.training.run import RunResult, build_store, distill, evaluate, finetune
 
-__all__ = ["RunResult", "distill", "evaluate", "finetune"]
+__all__ = ["RunResult", "build_store", "distill", "evaluate", "finetune"]

@@ -2,50 +2,54 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from distiller import models
+from distiller import models, store
 from distiller.models import Features
 from distiller.objectives import Objective
+from distiller.store import FrozenTeacher
 
 
 class Distillation(nn.Module):
     """Student and objective as one module, so that data-parallel wrappers, checkpoints and the optimizer see both.
 
-    The teacher is no part of it: its weights never change, so no checkpoint holds them and no optimizer sees them.
+    The teacher is no part of it: its weights never change, so no checkpoint holds them and no optimizer sees them. It
+    is None where it has answered for all texts already, or is not asked.
     """
 
-    def __init__(self, student: PreTrainedModel, objective: Objective, teacher: PreTrainedModel | None) -> None:
+    def __init__(self, student: PreTrainedModel, objective: Objective, teacher: FrozenTeacher | None) -> None:
         super().__init__()
         self.student = student
         self.objective = objective
-        self._teacher = [teacher.eval()] if teacher is not None and objective.needs_teacher else []
+        self._teacher = teacher
 
     def forward(
         self,
         student_inputs: Mapping[str, Tensor],
-        teacher_inputs: Mapping[str, Tensor] | None,
         targets: Tensor,
+        teacher_inputs: Mapping[str, Tensor] | None = None,
+        teacher_logits: Tensor | None = None,
+        teacher_layers: Mapping[int, Tensor] | None = None,
+        further: Mapping[int, Tensor] | None = None,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The weighted terms of the loss by name, each a scalar; their sum is what is minimised. Then what is observed.
 
         Args:
             student_inputs: The batch as the student reads it, each tensor [batch, length].
-            teacher_inputs: The batch as the teacher reads it; None if it reads as the student does.
             targets: [batch], the task's missing target where nobody has labelled the text.
+            teacher_inputs: The batch as the teacher is to read it; None if it has answered, or is not asked.
+            teacher_logits: Its answer, [batch, classes].
+            teacher_layers: By layer what was read of it, as `Features` has it.
+            further: By layer, [texts, width]: the teacher's vectors of other texts.
         """
-        teacher = self._teacher_features(teacher_inputs or student_inputs)
-        student = models.read(self.student, student_inputs, self.objective.reads)
+        if teacher_inputs is not None and self._teacher is not None:
+            answer = self._teacher(teacher_inputs, *student_inputs["input_ids"].shape)
+            teacher_logits, teacher_layers = answer.logits, answer.layers
+        student = models.read(self.student, student_inputs, self.objective.reads_of_student)
+        teacher: Features | None = None
+        if teacher_logits is not None:
+            reading = self.objective.reads_of_teacher
+            teacher = store.as_features(teacher_logits, teacher_layers or {}, further or {}, reading, student.mask)
         terms, observed = self.objective(student, teacher, targets)
         return terms, observed
-
-    @torch.no_grad()
-    def _teacher_features(self, inputs: Mapping[str, Tensor]) -> Features | None:
-        if not self._teacher:
-            return None
-        teacher = self._teacher[0]
-        if teacher.device != inputs["input_ids"].device:
-            teacher.to(inputs["input_ids"].device)
-        return models.read(teacher, inputs, self.objective.reads)

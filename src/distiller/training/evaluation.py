@@ -1,23 +1,22 @@
 """What a model says of a split, and how fast it says it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from distiller.errors import UserError
 from distiller.models import BATCH, measure
-from distiller.tasks import Encoding, Predictions, pad
+from distiller.tasks import Predictions, Tokens
 from distiller.training.examples import Encoded
 
 TIMED_SENTENCES = 200
 
 
 @torch.inference_mode()
-def predict(model: PreTrainedModel, split: Encoded, tokenizer: PreTrainedTokenizerBase, place: str) -> Predictions:
+def predict(model: PreTrainedModel, split: Encoded, place: str) -> Predictions:
     """Logits of every text in float32, batched by length, in the order of the split.
 
     Raises:
@@ -25,12 +24,11 @@ def predict(model: PreTrainedModel, split: Encoded, tokenizer: PreTrainedTokeniz
     """
     was_training = model.training
     model.eval()
-    order = sorted(range(len(split)), key=lambda row: len(split.encodings[row]["input_ids"]))
+    order = split.tokens.lengths.argsort(stable=True)
     parts: list[Tensor] = []
     with torch.autocast(model.device.type, enabled=False):
-        for start in range(0, len(order), BATCH):
-            batch = pad([split.encodings[row] for row in order[start : start + BATCH]], tokenizer)
-            inputs = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        for rows in order.split(BATCH):
+            inputs = {name: tensor.to(model.device) for name, tensor in split.tokens.batch(rows.tolist()).items()}
             parts.append(model(**inputs).logits.float().cpu())
     model.train(was_training)
     logits = np.empty((len(order), parts[0].shape[-1]), dtype=np.float32)
@@ -41,15 +39,19 @@ def predict(model: PreTrainedModel, split: Encoded, tokenizer: PreTrainedTokeniz
 
 
 def compare_latency(
-    models: dict[str, tuple[PreTrainedModel, PreTrainedTokenizerBase, Sequence[Encoding]]],
+    models: dict[str, tuple[PreTrainedModel, Tokens]],
 ) -> dict[str, dict[str, Any]]:
-    """Latency on CPU of each named model (with its tokenizer and the same texts as it reads them), side by side."""
-    singles = {name: [pad([one], tok) for one in texts[:TIMED_SENTENCES]] for name, (_, tok, texts) in models.items()}
-    batches = {name: _batches(texts[:TIMED_SENTENCES], tok) for name, (_, tok, texts) in models.items()}
-    on_cpu = {name: model.to("cpu").eval() for name, (model, _, _) in models.items()}  # type: ignore[arg-type]
+    """Latency on CPU of each named model, with the same texts as it reads them, side by side."""
+    singles = {name: [tokens.batch([text]) for text in _timed(tokens)] for name, (_, tokens) in models.items()}
+    batches = {name: _batches(tokens) for name, (_, tokens) in models.items()}
+    on_cpu = {name: model.to("cpu").eval() for name, (model, _) in models.items()}  # type: ignore[arg-type]
     return {name: latency.describe() for name, latency in measure(on_cpu, singles, batches).items()}
 
 
-def _batches(texts: Sequence[Encoding], tokenizer: PreTrainedTokenizerBase) -> list[dict[str, Tensor]]:
-    by_length = sorted(texts, key=lambda text: len(text["input_ids"]))
-    return [pad(by_length[start : start + BATCH], tokenizer) for start in range(0, len(by_length), BATCH)]
+def _timed(tokens: Tokens) -> range:
+    return range(min(TIMED_SENTENCES, len(tokens)))
+
+
+def _batches(tokens: Tokens) -> list[dict[str, Tensor]]:
+    by_length = tokens.lengths[: len(_timed(tokens))].argsort(stable=True)
+    return [tokens.batch(rows.tolist()) for rows in by_length.split(BATCH)]

@@ -2,41 +2,60 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from distiller.data import Examples
-from distiller.tasks import Encoding, SequenceTask, pad
+from distiller.tasks import SequenceTask, Tokens, joined, tokenize
 
 
 @dataclass(frozen=True)
 class Reader:
-    """How one model reads texts: its tokenizer and the length at which texts are cut."""
+    """How one model reads texts: its tokenizer, the length at which texts are cut, and how many tokens it can take."""
 
     tokenizer: PreTrainedTokenizerBase
     max_length: int
+    longest: int
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A split as a model reads it: one encoding and one target per text."""
+    """A split as a model reads it: its tokens, and one target per text."""
 
-    encodings: list[Encoding]
+    tokens: Tokens
     targets: list[float]
 
     def __len__(self) -> int:
-        return len(self.encodings)
+        return len(self.targets)
 
 
-def encode(examples: Examples, classes: list[str] | None, task: SequenceTask, reader: Reader) -> Encoded:
-    """Tokenise a split; texts without a label get the task's missing target."""
-    encodings = task.tokenize(examples.texts, reader.tokenizer, reader.max_length)
-    if examples.labels is None:
-        return Encoded(encodings, [task.missing_target] * len(examples))
-    return Encoded(encodings, task.targets(examples.labels, classes))
+class Signal(Protocol):
+    """What a batch holds of the teacher."""
+
+    def of(self, rows: Sequence[int]) -> dict[str, Any]:
+        """Arguments of `Distillation` for these texts; the same ones for the same rows."""
+
+
+class NoTeacher:
+    """The labels are all that is learned from."""
+
+    def of(self, rows: Sequence[int]) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+
+def encode(splits: Sequence[Examples], classes: list[str] | None, task: SequenceTask, reader: Reader) -> Encoded:
+    """Tokenise splits, one after the other; texts without a label get the task's missing target."""
+    tokens = joined([tokenize(split.texts, reader.tokenizer, reader.max_length) for split in splits])
+    return Encoded(tokens, [target for split in splits for target in _targets(split, classes, task)])
+
+
+def _targets(split: Examples, classes: list[str] | None, task: SequenceTask) -> list[float]:
+    if split.labels is None:
+        return [task.missing_target] * len(split)
+    return task.targets(split.labels, classes)
 
 
 class TrainingSet(Dataset[int]):
@@ -44,28 +63,17 @@ class TrainingSet(Dataset[int]):
 
     Args:
         student: Every text as the student reads it, with its target.
-        student_tokenizer: To pad with.
-        teacher: Every text as the teacher reads it; None if it reads as the student does.
-        teacher_tokenizer: To pad with.
         target_dtype: The task's.
+        signal: What a batch holds of the teacher.
     """
 
-    def __init__(
-        self,
-        student: Encoded,
-        student_tokenizer: PreTrainedTokenizerBase,
-        target_dtype: torch.dtype,
-        teacher: Sequence[Encoding] | None = None,
-        teacher_tokenizer: PreTrainedTokenizerBase | None = None,
-    ) -> None:
-        self._student = student
-        self._student_tokenizer = student_tokenizer
-        self._target_dtype = target_dtype
-        self._teacher = teacher
-        self._teacher_tokenizer = teacher_tokenizer
+    def __init__(self, student: Encoded, target_dtype: torch.dtype, signal: Signal) -> None:
+        self._tokens = student.tokens
+        self._targets = torch.tensor(student.targets, dtype=target_dtype)
+        self._signal = signal
 
     def __len__(self) -> int:
-        return len(self._student)
+        return len(self._targets)
 
     def __getitem__(self, row: int) -> int:
         return row
@@ -73,15 +81,12 @@ class TrainingSet(Dataset[int]):
     @property
     def lengths(self) -> list[int]:
         """Tokens per text, as the student reads it."""
-        return [len(encoding["input_ids"]) for encoding in self._student.encodings]
+        return self._tokens.lengths.tolist()
 
-    def collate(self, rows: Sequence[int]) -> dict[str, dict[str, Tensor] | Tensor | None]:
-        """A batch: inputs of student and teacher, each [batch, length] (teacher None: the same); `targets` [batch]."""
-        teacher = None
-        if self._teacher is not None and self._teacher_tokenizer is not None:
-            teacher = pad([self._teacher[row] for row in rows], self._teacher_tokenizer)
+    def collate(self, rows: Sequence[int]) -> dict[str, Any]:
+        """A batch, as arguments of `Distillation`: inputs of the student, each [batch, length]; `targets` [batch]."""
         return {
-            "student_inputs": pad([self._student.encodings[row] for row in rows], self._student_tokenizer),
-            "teacher_inputs": teacher,
-            "targets": torch.tensor([self._student.targets[row] for row in rows], dtype=self._target_dtype),
+            "student_inputs": self._tokens.batch(rows),
+            "targets": self._targets[torch.as_tensor(rows)],
+            **self._signal.of(rows),
         }

@@ -75,6 +75,7 @@ def make_plan(pipeline: Pipeline) -> Plan:
     pairs = _pairs(pipeline, student, teacher)
     dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
     if pipeline.objective.between_layers is not None:
+        _refuse_draws_from_no_store(pipeline)
         unlabelled = 0 if dataset.unlabelled is None else len(dataset.unlabelled)
         pipeline.objective.between_layers.check_texts(len(dataset.train) + unlabelled)
     classes = dataset.classes
@@ -89,6 +90,12 @@ def make_plan(pipeline: Pipeline) -> Plan:
     return Plan(pipeline, task, dataset, classes, metric, teacher_reader, student_reader, pairs)
 
 
+def _refuse_draws_from_no_store(pipeline: Pipeline) -> None:
+    between = pipeline.objective.between_layers
+    if between is not None and between.further > 0 and pipeline.store.mode == "off":
+        raise UserError("store.mode", "is off, and objective.intermediate.negatives: store draws from it; set it to on")
+
+
 def read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConfig, Reader]:
     """The config of a model, and how it reads texts.
 
@@ -100,7 +107,7 @@ def read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConfi
     if pipeline.data.max_length > longest:
         mend = f"{pipeline.data.max_length} is more than the {longest} tokens that {model} reads; lower it"
         raise UserError("data.max_length", mend)
-    return config, Reader(tokenizer, pipeline.data.max_length)
+    return config, Reader(tokenizer, pipeline.data.max_length, longest)
 
 
 def _pairs(pipeline: Pipeline, student: PretrainedConfig, teacher: PretrainedConfig) -> list[tuple[int, int, float]]:

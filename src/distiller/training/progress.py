@@ -1,6 +1,6 @@
 """A progress bar with rate and time left, silent where nobody looks at a terminal."""
 
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -45,6 +45,36 @@ class ProgressBar(TrainerCallback):
     def stop(self) -> None:
         """Leave the terminal as it was; also after an error."""
         self._progress.stop()
+
+
+class TextsBar:
+    """Texts done, texts a second, time left."""
+
+    def __init__(self, title: str, total: int) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            _part("{task.description}"),
+            BarColumn(bar_width=10),
+            MofNCompleteColumn(),
+            _part("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            _part("left"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task(title, total=total, rate="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def advance(self, texts: int) -> None:
+        """So many more are done."""
+        speed = self._progress.tasks[0].speed
+        self._progress.update(self._task, advance=texts, rate=f"{speed:.0f} texts/s" if speed else "")
 
 
 def _part(text: str) -> TextColumn:

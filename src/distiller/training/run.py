@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,18 @@ from distiller.machine import peak_memory_mb, reset_peak_memory
 from distiller.objectives import Objective
 from distiller.pipeline import Pipeline
 from distiller.runs import FILE, RunRecord, new_record
+from distiller.store import FrozenTeacher
+from distiller.tasks import Tokens
 from distiller.training import inputs
 from distiller.training.distillation import Distillation
 from distiller.training.evaluation import compare_latency, predict
-from distiller.training.examples import Encoded, Reader, TrainingSet, encode
+from distiller.training.examples import Encoded, NoTeacher, TrainingSet, encode
 from distiller.training.loop import Course, fit
 from distiller.training.plan import Plan, make_plan, read_by
 from distiller.training.random_state import isolated_random_state
+from distiller.training.signal import Asked, AskedBesideKept
 from distiller.training.teacher import Teacher, prepare
+from distiller.training.teaching import prepare_teaching
 from distiller.training.trainer import Validation
 from distiller.training.transfer import mutual_information
 
@@ -73,11 +77,9 @@ def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunRes
     with _recorded(record, out):
         teacher = prepare(plan, found["teacher"])
         record.teacher = {"model": pipeline.teacher.model, **models.describe(teacher.model)}
-        student, course, transferred = _learn(plan, teacher, out)
+        student, course = _learn(plan, teacher, record, out)
         record.student = models.describe(student)
         _measure(plan, teacher, student, course, record, out)
-        if transferred:
-            record.metrics["mutual_information"] = transferred
     return RunResult(record, out / STUDENT)
 
 
@@ -98,6 +100,21 @@ def finetune(pipeline: Pipeline, out: str | Path) -> Path:
     return folder
 
 
+def build_store(pipeline: Pipeline) -> str:
+    """Compute and keep all that `pipeline` wants of its teacher, which is fine-tuned first if need be; says what.
+
+    Raises:
+        UserError: If the pipeline or the data is not usable, the outputs cannot be kept, or no teacher is asked.
+    """
+    plan = make_plan(pipeline.replace(store=pipeline.store.replace(mode="on")))
+    teacher = prepare(plan, inputs.fingerprints(plan)["teacher"])
+    _, objective = _student_and_objective(plan, teacher)
+    if not objective.needs_teacher:
+        raise UserError("objective", "learns from labels alone: there is nothing of a teacher to keep")
+    _, read_by_teacher = _as_both_read(plan, _texts(plan))
+    return prepare_teaching(plan, teacher, objective, read_by_teacher).reason
+
+
 def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
     """Every metric of `model` (asset:NAME, path or hub id) on a split of the pipeline's data: validation or test.
 
@@ -110,7 +127,7 @@ def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
     dataset = data.load(pipeline.data.replace(unlabelled=None), task.label_kind, pipeline.seed)
     classes = models.classes_in_order_of(loaded.config, dataset.classes, model)
     examples: Examples = getattr(dataset, split)
-    return task.scores(predict(loaded, encode(examples, classes, task, reader), reader.tokenizer, model))
+    return task.scores(predict(loaded, encode([examples], classes, task, reader), model))
 
 
 def _earlier(out: Path, pipeline: Pipeline, *, resume: bool) -> RunRecord | None:
@@ -163,20 +180,19 @@ def _recorded(record: RunRecord, out: Path) -> Iterator[None]:
     record.write(out)
 
 
-def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Course, dict[str, float]]:
-    """Build the student, train it, save it: what was saved, how it went, and what it holds of the teacher's layers."""
-    pipeline, dataset, task = plan.pipeline, plan.dataset, plan.task
-    head = task.head(plan.classes)
-    student = models.build_student(pipeline.student, teacher.model, pipeline.teacher.model, head, pipeline.seed)
-    layers = plan.layers(student.config, teacher.model.config)
-    objective = Objective(pipeline.objective, layers, task.label_loss, pipeline.seed)
-    distillation = Distillation(student, objective, teacher.model)
-    validation = encode(dataset.validation, plan.classes, task, plan.student_reader)
-    with models.attention_maps(*(student, teacher.model) if objective.reads in models.FROM_MAPS else ()):
+def _learn(plan: Plan, teacher: Teacher, record: RunRecord, out: Path) -> tuple[PreTrainedModel, Course]:
+    """Build the student, train it, save it: what was saved, and how it went."""
+    pipeline, task = plan.pipeline, plan.task
+    student, objective = _student_and_objective(plan, teacher)
+    examples, held_out, answering = _examples(plan, teacher, objective, record)
+    distillation = Distillation(student, objective, answering)
+    reading = objective.reads_of_student
+    read_maps = reading is not None and reading.kind in models.FROM_MAPS
+    with models.attention_maps(*[student] * read_maps), answering.ready() if answering is not None else nullcontext():
         course = fit(
             distillation,
-            _read(plan, [dataset.train, *([dataset.unlabelled] if dataset.unlabelled else [])]),
-            Validation(validation, plan.student_reader.tokenizer, task, plan.metric),
+            examples,
+            Validation(encode([plan.dataset.validation], plan.classes, task, plan.student_reader), task, plan.metric),
             pipeline.training,
             seed=pipeline.seed,
             folder=out / "checkpoints",
@@ -184,34 +200,53 @@ def _learn(plan: Plan, teacher: Teacher, out: Path) -> tuple[PreTrainedModel, Co
             title="distilling the student",
         )
     models.save(student, plan.student_reader.tokenizer, out / STUDENT)
-    transferred: dict[str, float] = {}
-    if objective.estimates_mutual_information:
+    if held_out is not None:
         with isolated_random_state(pipeline.seed):
-            held_out = _read(plan, [dataset.validation])
             transferred = mutual_information(distillation, held_out, pipeline.training.batch_size)
-    return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed), course, transferred
+        record.metrics["mutual_information"] = transferred
+    return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed), course
 
 
-def _read(plan: Plan, splits: list[Examples]) -> TrainingSet:
-    """Splits, one after the other, as both models read them."""
-    student = _joined([encode(split, plan.classes, plan.task, plan.student_reader) for split in splits])
+def _student_and_objective(plan: Plan, teacher: Teacher) -> tuple[PreTrainedModel, Objective]:
+    """As they are before any training."""
+    pipeline, head = plan.pipeline, plan.task.head(plan.classes)
+    student = models.build_student(pipeline.student, teacher.model, pipeline.teacher.model, head, pipeline.seed)
+    layers = plan.layers(student.config, teacher.model.config)
+    return student, Objective(pipeline.objective, layers, plan.task.label_loss, pipeline.seed)
+
+
+def _examples(
+    plan: Plan, teacher: Teacher, objective: Objective, record: RunRecord
+) -> tuple[TrainingSet, TrainingSet | None, FrozenTeacher | None]:
+    """What is trained on, what mutual information is to be estimated on, and the teacher if it still has to answer."""
+    own, read_by_teacher = _as_both_read(plan, _texts(plan))
+    dtype = plan.task.target_dtype
+    if not objective.needs_teacher:
+        return TrainingSet(own, dtype, NoTeacher()), None, None
+    teaching = prepare_teaching(plan, teacher, objective, read_by_teacher)
+    record.teacher["outputs"] = {"kept": teaching.kept is not None, "reason": teaching.reason}
+    record.cost["store_seconds"] = teaching.seconds
+    asked = Asked(teaching.teacher, read_by_teacher)
+    examples = TrainingSet(own, dtype, teaching.kept or asked)
+    if not objective.estimates_mutual_information:
+        return examples, None, None if teaching.kept else teaching.teacher
+    own, read_by_teacher = _as_both_read(plan, [plan.dataset.validation])
+    asked = Asked(teaching.teacher, read_by_teacher)
+    held_out = AskedBesideKept(asked, teaching.kept) if teaching.kept else asked
+    return examples, TrainingSet(own, dtype, held_out), teaching.teacher
+
+
+def _texts(plan: Plan) -> list[Examples]:
+    """What is trained on."""
+    return [plan.dataset.train, *([plan.dataset.unlabelled] if plan.dataset.unlabelled else [])]
+
+
+def _as_both_read(plan: Plan, splits: list[Examples]) -> tuple[Encoded, Tokens]:
+    """Splits, one after the other, as the student reads them, and as its teacher does."""
+    own = encode(splits, plan.classes, plan.task, plan.student_reader)
     if plan.same_tokenizer:
-        return TrainingSet(student, plan.student_reader.tokenizer, plan.task.target_dtype)
-    read_by_teacher = _joined([encode(split, plan.classes, plan.task, plan.teacher_reader) for split in splits])
-    return TrainingSet(
-        student,
-        plan.student_reader.tokenizer,
-        plan.task.target_dtype,
-        read_by_teacher.encodings,
-        plan.teacher_reader.tokenizer,
-    )
-
-
-def _joined(splits: list[Encoded]) -> Encoded:
-    return Encoded(
-        [encoding for split in splits for encoding in split.encodings],
-        [target for split in splits for target in split.targets],
-    )
+        return own, own.tokens
+    return own, encode(splits, plan.classes, plan.task, plan.teacher_reader).tokens
 
 
 def _measure(
@@ -222,32 +257,26 @@ def _measure(
     loaded = {"teacher": teacher.model, "student": student}
     splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
     read = {
-        name: {split: encode(examples, plan.classes, plan.task, reader) for split, examples in splits.items()}
+        name: {split: encode([examples], plan.classes, plan.task, reader) for split, examples in splits.items()}
         for name, reader in readers.items()
     }
     scores = {
-        name: {split: _scores(plan, loaded[name], readers[name], read[name][split]) for split in splits}
+        name: {split: plan.task.scores(predict(loaded[name], read[name][split], "training")) for split in splits}
         for name in readers
     }
     score, teacher_score = (scores[name]["test"][plan.metric] for name in ("student", "teacher"))
-    record.metrics = {"primary": plan.metric, "split": "test", "score": score, **scores, "history": course.history}
+    record.metrics |= {"primary": plan.metric, "split": "test", "score": score, **scores, "history": course.history}
     record.retention = score / teacher_score if teacher_score > 0 else None
     record.student["size_mb"] = round(models.size_on_disk(out / STUDENT) / 1e6, 2)
     record.teacher["size_mb"] = round(_saved_size(plan, teacher) / 1e6, 2)
     record.cost = {
         "finetune_seconds": teacher.finetune_seconds,
-        "store_seconds": 0.0,
+        "store_seconds": record.cost.get("store_seconds", 0.0),
         "train_seconds": round(course.seconds, 2),
         "examples_per_second": round(course.examples_per_second, 1),
         "peak_memory_mb": peak_memory_mb(),
     }
-    record.latency = compare_latency(
-        {name: (loaded[name], readers[name].tokenizer, read[name]["test"].encodings) for name in readers}
-    )
-
-
-def _scores(plan: Plan, model: PreTrainedModel, reader: Reader, split: Encoded) -> dict[str, float]:
-    return plan.task.scores(predict(model, split, reader.tokenizer, "training"))
+    record.latency = compare_latency({name: (loaded[name], read[name]["test"].tokens) for name in readers})
 
 
 def _saved_size(plan: Plan, teacher: Teacher) -> int:

@@ -18,7 +18,7 @@ from distiller.models import FinetuneConfig
 from distiller.objectives import HardLabel, Objective, ObjectiveConfig
 from distiller.training import precision
 from distiller.training.distillation import Distillation
-from distiller.training.examples import TrainingSet, encode
+from distiller.training.examples import NoTeacher, TrainingSet, encode
 from distiller.training.loop import fit
 from distiller.training.plan import Plan
 from distiller.training.trainer import Validation
@@ -87,8 +87,8 @@ def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
     checkpoints = folder.with_name(f"{folder.name}.checkpoints")
     course = fit(
         Distillation(model, objective, teacher=None),
-        TrainingSet(encode(plan.dataset.train, plan.classes, task, reader), reader.tokenizer, task.target_dtype),
-        Validation(encode(plan.dataset.validation, plan.classes, task, reader), reader.tokenizer, task, plan.metric),
+        TrainingSet(encode([plan.dataset.train], plan.classes, task, reader), task.target_dtype, NoTeacher()),
+        Validation(encode([plan.dataset.validation], plan.classes, task, reader), task, plan.metric),
         config,
         seed=seed,
         folder=checkpoints,

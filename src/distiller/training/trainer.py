@@ -11,7 +11,7 @@ from typing import Any, cast
 import safetensors.torch
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, Trainer
+from transformers import Trainer
 
 from distiller.errors import UserError
 from distiller.objectives import MUTUAL_INFORMATION
@@ -28,7 +28,6 @@ class Validation:
     """What chooses the best checkpoint."""
 
     split: Encoded
-    tokenizer: PreTrainedTokenizerBase
     task: SequenceTask
     metric: str
 
@@ -69,7 +68,7 @@ class DistillationTrainer(Trainer):
         self._refuse_values_that_are_not_finite()
         with self._clock.paused():
             student = cast("Distillation", self.accelerator.unwrap_model(self.model)).student
-            predictions = predict(student, self._validation.split, self._validation.tokenizer, self._section)
+            predictions = predict(student, self._validation.split, self._section)
             scores = self._validation.task.scores(predictions)
         metrics = {f"eval_{name}": score for name, score in scores.items()}
         self.log(dict(metrics))

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from distiller.models import Reading
+from distiller.models import Kind
 from distiller.objectives.intermediate.attention import counted_pairs, divergence_over_keys
 from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
 
@@ -15,7 +15,7 @@ class AttentionKL(HiddenLossConfig):
     A pipeline gives the logarithm of the maps for the scores, of which the softmax is the map again.
     """
 
-    reads: ClassVar[Reading] = "attention_scores"
+    reads: ClassVar[Kind] = "attention_scores"
 
     type: Literal["attention-kl"] = "attention-kl"
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from distiller.models import Reading
+from distiller.models import Kind
 from distiller.objectives.intermediate.attention import counted_pairs
 from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
 from distiller.objectives.rows import mean_over
@@ -17,7 +17,7 @@ class AttentionMSE(HiddenLossConfig):
     the scores before the softmax.
     """
 
-    reads: ClassVar[Reading] = "attention_maps"
+    reads: ClassVar[Kind] = "attention_maps"
 
     type: Literal["attention-mse"] = "attention-mse"
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from distiller.models import Reading, seeded
+from distiller.models import Kind, seeded
 from distiller.models.pooling import TextFeature
 from distiller.objectives.views import Feature
 from distiller.schema import Config
@@ -89,7 +89,7 @@ class HiddenLossConfig(Config):
         may_be_negative: Whether the loss may fall below 0: as the cost of a layer pair it is then softplus(loss).
     """
 
-    reads: ClassVar[Reading] = "hidden_states"
+    reads: ClassVar[Kind] = "hidden_states"
     takes_any_width: ClassVar[bool] = False
     may_be_negative: ClassVar[bool] = False
 
@@ -112,6 +112,11 @@ class HiddenLossConfig(Config):
     def pools(self) -> TextFeature | None:
         """What vector of a text is compared, if only that: each model's own, whatever tokens it reads."""
         return None
+
+    @property
+    def further(self) -> int:
+        """Of how many other texts the teacher's vectors are wanted for each batch."""
+        return 0
 
     def check_widths(self, student_width: int, teacher_width: int) -> None:
         """Refuse models whose widths the loss cannot take.

@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from distiller.errors import UserError
-from distiller.models import Reading
+from distiller.models import Kind
 from distiller.objectives.intermediate.attention import divergence_over_keys, pairs
 from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
 from distiller.objectives.rows import counted_of_any_width
@@ -20,7 +20,7 @@ class MiniLM(HiddenLossConfig):
     authors take 48 of a teacher 768 wide; 12 divides the usual widths of small students too.
     """
 
-    reads: ClassVar[Reading] = "attention_vectors"
+    reads: ClassVar[Kind] = "attention_vectors"
     takes_any_width: ClassVar[bool] = True
 
     type: Literal["minilm"] = "minilm"

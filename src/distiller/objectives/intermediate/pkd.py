@@ -5,6 +5,7 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional
 
+from distiller.models.pooling import TextFeature
 from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
 from distiller.objectives.rows import counted, mean_over
 
@@ -17,6 +18,10 @@ class PKD(HiddenLossConfig):
     @property
     def level(self) -> Level:
         return "sequence"
+
+    @property
+    def pools(self) -> TextFeature | None:
+        return "cls"
 
     def build(self) -> "PKDLoss":
         return PKDLoss()

@@ -1,0 +1,93 @@
+"""How what a teacher gives for a batch lies on a shelf: rows of each text, one after the other; and back."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from distiller.models import Features, Reading, as_scores
+from distiller.store.column import Column
+
+LOGITS = "logits"
+
+
+def names(reading: Reading | None) -> dict[str, int | None]:
+    """What is kept, by the name of its shelf, and of which layer that is; None: logits."""
+    if reading is None:
+        return {LOGITS: None}
+    form = f"{reading.kind}-{reading.feature}" if reading.feature is not None else reading.kind
+    return {LOGITS: None, **{f"{form}-{layer}": layer for layer in reading.layers}}
+
+
+def row_counts(name: str, reading: Reading | None, lengths: Tensor) -> Tensor:
+    """[texts]: how many rows each has on the shelf of that name, of their lengths [texts] in tokens."""
+    if name == LOGITS or reading is None or reading.feature is not None:
+        return torch.ones_like(lengths)
+    return lengths.square() if reading.kind == "attention_maps" else lengths
+
+
+def rows(features: Features, reading: Reading | None) -> dict[str, tuple[Tensor, Tensor]]:
+    """Of a batch, by the name of the shelf: how many rows each text has, and the rows [rows, …] of all of them."""
+    return {
+        name: _one_row(features.logits) if layer is None or reading is None else _of_layer(features, layer, reading)
+        for name, layer in names(reading).items()
+    }
+
+
+def restored_logits(columns: Mapping[str, Column], texts: Sequence[int]) -> Tensor:
+    """[batch, classes]."""
+    return columns[LOGITS].batch(texts).squeeze(1)
+
+
+def restored_layers(columns: Mapping[str, Column], reading: Reading | None, texts: Sequence[int]) -> dict[int, Tensor]:
+    """By layer what was read of it, as `Features` has it."""
+    if reading is None:
+        return {}
+    layers = {layer: columns[name] for name, layer in names(reading).items() if layer is not None}
+    return {layer: _restored(column, reading, texts) for layer, column in layers.items()}
+
+
+def as_features(
+    logits: Tensor, layers: Mapping[int, Tensor], further: Mapping[int, Tensor], reading: Reading | None, mask: Tensor
+) -> Features:
+    """Features of the outputs of a teacher, kept or not.
+
+    Args:
+        logits: [batch, classes].
+        layers: By layer what was read of it; of `attention_scores` the maps that they come of.
+        further: By layer, [texts, width]: vectors of other texts.
+        reading: What is wanted.
+        mask: [batch, length], nonzero where a position is no padding.
+    """
+    pooled = reading is not None and reading.feature is not None
+    if reading is not None and reading.kind == "attention_scores":
+        layers = as_scores(layers)
+    return Features(logits, mask, layers, mask.new_ones(len(mask), 1) if pooled else mask, further)
+
+
+def _of_layer(features: Features, layer: int, reading: Reading) -> tuple[Tensor, Tensor]:
+    content, valid = features.layers[layer], features.mask.bool()
+    if reading.feature is not None:
+        return _one_row(content.squeeze(1))
+    if reading.kind == "attention_vectors":
+        return _positions(content.transpose(1, 2), valid)
+    if reading.kind == "attention_maps":
+        both = valid.unsqueeze(-1) & valid.unsqueeze(-2)
+        return both.flatten(1).sum(dim=1), content.permute(0, 2, 3, 1)[both]
+    return _positions(content, valid)
+
+
+def _one_row(content: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.ones(len(content), dtype=torch.long), content
+
+
+def _positions(content: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    return valid.sum(dim=1), content[valid]
+
+
+def _restored(column: Column, reading: Reading, texts: Sequence[int]) -> Tensor:
+    # Laid out as the model's own: sums depend in their last digits on the order in memory.
+    if reading.kind == "attention_maps":
+        return column.squares(texts).permute(0, 3, 1, 2).contiguous()
+    content = column.batch(texts)
+    return content.transpose(1, 2).contiguous() if reading.kind == "attention_vectors" else content

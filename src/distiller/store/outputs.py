@@ -1,0 +1,162 @@
+"""The kept outputs of one teacher: a folder with a shelf for each kind, and a lock for who adds to it."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from distiller.assets import cache_folder
+from distiller.files import write_json
+from distiller.models import BATCH, Features
+from distiller.store import form
+from distiller.store.column import Column
+from distiller.store.frozen import FrozenTeacher
+from distiller.store.shelf import Shelf
+from distiller.tasks import Tokens
+
+ABOUT = "about.json"
+LOCK = ".lock"
+TEXTS_PER_SHARD = 2048
+BYTES_PER_SHARD = 256e6
+
+
+def store_folder() -> Path:
+    """Where the outputs of all teachers are kept: in the cache, which may lie on a file system that machines share."""
+    return cache_folder() / "store"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some texts whose outputs have been computed and are not yet on disk."""
+
+    digests: list[bytes]
+    outputs: dict[str, tuple[Tensor, Tensor]]
+
+    @property
+    def bytes(self) -> int:
+        return sum(values.nbytes for _, values in self.outputs.values())
+
+
+class TeacherOutputs:
+    """What is kept of what one teacher says, and how more is added.
+
+    Its folder is named by the SHA-256 of what the outputs depend on besides the inputs: the teacher's weights and
+    config, its tokenizer, the number formats. So a teacher that has been changed in place is another one.
+
+    Args:
+        teacher: The teacher.
+        fingerprint: Of its weights and config, in full precision.
+        tokenizer: Fingerprint of its tokenizer.
+        about: What `distiller store ls` is to say of it.
+    """
+
+    def __init__(self, teacher: FrozenTeacher, fingerprint: str, tokenizer: str, about: dict[str, Any]) -> None:
+        content = {
+            "teacher": fingerprint,
+            "tokenizer": tokenizer,
+            "dtype": str(teacher.dtype),
+            "precision": teacher.precision,
+        }
+        self.folder = store_folder() / hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+        self._teacher = teacher
+        self._about = {**about, **content}
+        self._shelves = {name: Shelf(self.folder / name) for name in form.names(teacher.reading)}
+
+    @property
+    def damaged(self) -> list[Path]:
+        """Files that were not what they had been when they were written; their outputs count as lacking."""
+        return [shelf.folder / name for shelf in self._shelves.values() for name in shelf.damaged]
+
+    def lacking(self, digests: Sequence[bytes]) -> list[int]:
+        """Which of some inputs have not all of their outputs here, each input once."""
+        return sorted({row for shelf in self._shelves.values() for row in shelf.lacking(digests)})
+
+    def size_of(self, tokens: Tokens, texts: Sequence[int]) -> int:
+        """Bytes that the outputs of some texts take: a row takes what those of the first of them take."""
+        if len(texts) == 0:
+            return 0
+        reading, lengths = self._teacher.reading, tokens.lengths[torch.as_tensor(texts)]
+        with self._teacher.ready():
+            outputs = form.rows(self._answer(tokens, texts[:1]), reading)
+        return sum(
+            values.nbytes // len(values) * int(form.row_counts(name, reading, lengths).sum())
+            for name, (_, values) in outputs.items()
+        )
+
+    def build(
+        self, tokens: Tokens, digests: Sequence[bytes], done: Callable[[int], None], waiting: Callable[[], None]
+    ) -> None:
+        """Compute what is lacking, in batches of like length, and keep it; what was kept before a `kill -9` stays.
+
+        One process at a time does this to a teacher; another waits, and then computes what is still lacking.
+
+        Args:
+            tokens: The texts.
+            digests: Theirs.
+            done: Called with the number of texts that have been computed since the last call.
+            waiting: Called once if another process is at it.
+
+        Raises:
+            OSError: If there is no room, or the folder cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._alone(waiting), self._teacher.ready():
+            for shelf in self._shelves.values():
+                shelf.look_again()
+            if not (self.folder / ABOUT).exists():
+                write_json(self.folder / ABOUT, self._about)
+            self._compute(tokens, digests, done)
+
+    def columns(self, digests: Sequence[bytes]) -> dict[str, Column]:
+        """The outputs of some inputs, all of which are here, in their order; by the names of the shelves."""
+        if os.access(self.folder / ABOUT, os.W_OK):
+            (self.folder / ABOUT).touch()  # when it was used last
+        return {name: shelf.column(digests) for name, shelf in self._shelves.items()}
+
+    def _compute(self, tokens: Tokens, digests: Sequence[bytes], done: Callable[[int], None]) -> None:
+        by_length = sorted(self.lacking(digests), key=tokens.lengths.tolist().__getitem__)
+        waiting: list[Batch] = []
+        for start in range(0, len(by_length), BATCH):
+            texts = by_length[start : start + BATCH]
+            outputs = form.rows(self._answer(tokens, texts), self._teacher.reading)
+            waiting.append(Batch([digests[text] for text in texts], outputs))
+            if len(waiting) * BATCH >= TEXTS_PER_SHARD or sum(batch.bytes for batch in waiting) >= BYTES_PER_SHARD:
+                self._keep(waiting)
+                waiting = []
+            done(len(texts))
+        if waiting:
+            self._keep(waiting)
+
+    def _answer(self, tokens: Tokens, texts: Sequence[int]) -> Features:
+        longest = int(tokens.lengths[torch.as_tensor(texts)].max())
+        return self._teacher(self._teacher.inputs(tokens, texts), len(texts), longest)
+
+    def _keep(self, batches: list[Batch]) -> None:
+        """Write a shard to each shelf that lacks any of them; a killed process may have reached only some shelves."""
+        digests = [digest for batch in batches for digest in batch.digests]
+        for name, shelf in self._shelves.items():
+            if not shelf.lacking(digests):
+                continue
+            lengths, values = (torch.cat(parts) for parts in zip(*(b.outputs[name] for b in batches), strict=True))
+            shelf.add(digests, lengths, values.cpu())
+
+    @contextmanager
+    def _alone(self, waiting: Callable[[], None]) -> Iterator[None]:
+        lock = FileLock(self.folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()

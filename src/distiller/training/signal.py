@@ -1,0 +1,83 @@
+"""What a batch holds of the teacher: what it said of the texts, or what it is to read."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distiller import store
+from distiller.models import Reading
+from distiller.store import Column, FrozenTeacher
+from distiller.tasks import Tokens
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The teacher answers at every step."""
+
+    teacher: FrozenTeacher
+    tokens: Tokens
+
+    def of(self, rows: Sequence[int]) -> dict[str, Any]:
+        return {"teacher_inputs": self.teacher.inputs(self.tokens, rows)}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The teacher has answered.
+
+    Attributes:
+        columns: Its outputs for all texts of the run, by the names of their shelves.
+        reading: What they are.
+        further: Of how many other texts each batch is to hold its vectors too.
+        seed: Of the choice of these.
+    """
+
+    columns: Mapping[str, Column]
+    reading: Reading | None
+    further: int
+    seed: int
+
+    def of(self, rows: Sequence[int]) -> dict[str, Any]:
+        return {
+            "teacher_logits": store.restored_logits(self.columns, rows),
+            "teacher_layers": store.restored_layers(self.columns, self.reading, rows),
+            "further": self.vectors_of_others(rows, excluded=rows),
+        }
+
+    def vectors_of_others(self, rows: Sequence[int], excluded: Sequence[int]) -> dict[int, Tensor]:
+        """By layer, [further, width]: of texts drawn, with repetition, from those that are not excluded."""
+        if self.further == 0:
+            return {}
+        texts = len(next(iter(self.columns.values())))
+        # A function of the batch alone: what was drawn before a checkpoint and not used is drawn again after it.
+        generator = torch.Generator().manual_seed(_seed_of(rows, self.seed))
+        drawn = torch.randint(texts - len(excluded), (self.further,), generator=generator)
+        layers = store.restored_layers(self.columns, self.reading, _passing_over(drawn, excluded).tolist())
+        return {layer: vectors.squeeze(1) for layer, vectors in layers.items()}
+
+
+@dataclass(frozen=True)
+class AskedBesideKept:
+    """The teacher answers for texts that are not trained on; further ones are of those that are."""
+
+    asked: Asked
+    kept: Kept
+
+    def of(self, rows: Sequence[int]) -> dict[str, Any]:
+        return {**self.asked.of(rows), "further": self.kept.vectors_of_others(rows, excluded=[])}
+
+
+def _seed_of(rows: Sequence[int], seed: int) -> int:
+    digest = hashlib.blake2b(np.asarray([seed, *rows], dtype=np.int64).tobytes(), digest_size=8)
+    return int.from_bytes(digest.digest(), "little") >> 1
+
+
+def _passing_over(drawn: Tensor, excluded: Sequence[int]) -> Tensor:
+    """Numbers of all texts, of numbers among those that are not excluded."""
+    gaps = torch.as_tensor(excluded, dtype=torch.long).sort().values
+    return drawn + torch.searchsorted(gaps - torch.arange(len(gaps)), drawn, right=True)

@@ -1,0 +1,177 @@
+"""What is kept of a teacher is what it says, once for each input, whoever asks and whatever happens meanwhile."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from distiller import models, store
+from distiller.models import Reading
+from distiller.store import FrozenTeacher, TeacherOutputs
+from distiller.tasks import Tokens, tokenize
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+TEXTS = [(" ".join(["word"] * (1 + number % 13) + [str(number)]),) for number in range(40)]
+READINGS = [
+    None,
+    Reading("hidden_states", (0, 4), "cls"),
+    Reading("hidden_states", (0, 4), "mean"),
+    Reading("hidden_states", (0, 4)),
+    Reading("attention_maps", (1, 4)),
+    Reading("attention_vectors", (1, 4)),
+]
+
+
+@pytest.fixture
+def teacher(tiny_bert: Path) -> PreTrainedModel:
+    return models.load_classifier(str(tiny_bert), {"num_labels": 3}, "test", seed=0)
+
+
+@pytest.fixture
+def tokens(tiny_bert: Path) -> Tokens:
+    return tokenize(TEXTS, models.load_tokenizer(str(tiny_bert), "test"), 24)
+
+
+def opened(teacher: PreTrainedModel, reading: Reading | None = None, dtype: str = "float32") -> TeacherOutputs:
+    frozen = FrozenTeacher.of(teacher, reading, dtype, longest=24)  # type: ignore[arg-type]
+    return TeacherOutputs(frozen, models.fingerprint(teacher), "tokenizer", {"model": "tiny", "data": "words"})
+
+
+def build(outputs: TeacherOutputs, tokens: Tokens) -> int:
+    """How many texts had to be computed."""
+    computed: list[int] = []
+    outputs.build(tokens, tokens.digests(), computed.append, waiting=lambda: None)
+    return sum(computed)
+
+
+@pytest.mark.parametrize(
+    "reading", READINGS, ids=lambda reading: f"{reading and reading.kind}-{reading and reading.feature}"
+)
+def test_what_is_kept_is_what_transformers_says_of_each_text_alone(
+    teacher: PreTrainedModel, tokens: Tokens, reading: Reading | None
+) -> None:
+    outputs = opened(teacher, reading)
+    build(outputs, tokens)
+    rows = [31, 0, 12, 0]
+    columns = opened(teacher, reading).columns(tokens.digests())
+    logits = store.restored_logits(columns, rows)
+    layers = store.restored_layers(columns, reading, rows)
+    with models.attention_maps(teacher):
+        for place, row in enumerate(rows):
+            with torch.no_grad(), models.attention_vectors(teacher) as vectors:
+                said = teacher(**tokens.batch([row]), output_hidden_states=True, output_attentions=True)
+            assert torch.allclose(logits[place], said.logits[0], atol=1e-5)
+            length = int(tokens.lengths[row])
+            for layer, content in layers.items():
+                expected = {
+                    ("hidden_states", "cls"): said.hidden_states[layer][0, :1],
+                    ("hidden_states", "mean"): said.hidden_states[layer][0].mean(dim=0, keepdim=True),
+                    ("hidden_states", None): said.hidden_states[layer][0],
+                    ("attention_maps", None): said.attentions[layer - 1][0],
+                    ("attention_vectors", None): vectors[layer - 1][0],
+                }[reading.kind, reading.feature]  # type: ignore[union-attr, index]
+                of_text = content[place, ..., :length, :length] if "maps" in reading.kind else content[place]  # type: ignore[union-attr]
+                of_text = of_text if "maps" in reading.kind else of_text[..., : expected.shape[-2], :]  # type: ignore[union-attr]
+                assert torch.allclose(of_text, expected, atol=1e-5)
+
+
+def test_each_input_is_computed_once_ever(teacher: PreTrainedModel, tokens: Tokens) -> None:
+    assert build(opened(teacher), tokens) == 40
+    assert build(opened(teacher), tokens) == 0
+    reading = Reading("hidden_states", (2,), "cls")
+    assert build(opened(teacher, reading), tokens) == 40  # another layer: it has to be asked again
+    assert build(opened(teacher), tokens) == 0
+
+
+def test_any_change_of_the_teacher_or_of_what_is_wanted_is_another_entry(
+    teacher: PreTrainedModel, tokens: Tokens
+) -> None:
+    build(opened(teacher), tokens)
+    digests = tokens.digests()
+    assert len(opened(teacher, dtype="bfloat16").lacking(digests)) == 40
+    with torch.no_grad():
+        teacher.classifier.bias[0] = torch.nextafter(teacher.classifier.bias[0], torch.tensor(1.0))
+    assert len(opened(teacher).lacking(digests)) == 40
+
+
+def test_the_size_is_known_before_anything_is_computed(teacher: PreTrainedModel, tokens: Tokens) -> None:
+    for reading in READINGS:
+        outputs = opened(teacher, reading, "bfloat16")
+        expected = outputs.size_of(tokens, range(40))
+        build(outputs, tokens)
+        columns = outputs.columns(tokens.digests())
+        assert expected == sum(shard.nbytes for column in columns.values() for shard in column.shards)
+        shutil.rmtree(outputs.folder)
+
+
+SCRIPT = """
+import os, signal, sys
+import torch
+from distiller import models
+from distiller.models import Reading
+from distiller.store import FrozenTeacher, TeacherOutputs, outputs as module
+from distiller.tasks import tokenize
+torch.set_num_threads(1)
+folder, moment, after = sys.argv[1], sys.argv[2], int(sys.argv[3])
+module.TEXTS_PER_SHARD = 32
+module.BATCH = 8
+teacher = models.load_classifier(folder, {"num_labels": 3}, "test", seed=0)
+texts = [(" ".join(["word"] * (1 + n % 13) + [str(n)]),) for n in range(200)]
+tokens = tokenize(texts, models.load_tokenizer(folder, "test"), 24)
+frozen = FrozenTeacher.of(teacher, Reading("hidden_states", (4,), "cls"), "float32", longest=24)
+kept = TeacherOutputs(frozen, models.fingerprint(teacher), "tokenizer", {"model": "tiny", "data": "words"})
+calls = 0
+def dying(function):
+    def call(*arguments, **named):
+        global calls
+        calls += 1
+        if calls == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **named)
+    return call
+if moment == "fsync":
+    os.fsync = dying(os.fsync)
+if moment == "teacher":
+    FrozenTeacher.__call__ = dying(FrozenTeacher.__call__)
+computed = []
+print("ready", flush=True)
+sys.stdin.readline()
+kept.build(tokens, tokens.digests(), computed.append, lambda: print("waiting", flush=True))
+print(sum(computed), flush=True)
+"""
+
+
+def started(tiny_bert: Path, moment: str = "never", after: int = 0) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", SCRIPT, str(tiny_bert), moment, str(after)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ})
+
+
+@pytest.mark.parametrize(("moment", "after", "done"), [("teacher", 10, 64), ("fsync", 5, 32), ("fsync", 6, 64)])
+def test_a_killed_build_goes_on_where_it_stopped(tiny_bert: Path, moment: str, after: int, done: int) -> None:
+    """Of two shelves, so that a kill may come between them; the first fsync is of what the entry is about."""
+    process = started(tiny_bert, moment, after)
+    process.communicate("go\n")
+    assert process.returncode == -signal.SIGKILL
+    second = started(tiny_bert)
+    assert second.communicate("go\n")[0].split()[-1] == str(200 - done)
+    assert started(tiny_bert).communicate("go\n")[0].split()[-1] == "0"
+
+
+def test_two_builders_at_once_compute_each_text_once(tiny_bert: Path) -> None:
+    both = [started(tiny_bert) for _ in range(2)]
+    for process in both:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in both:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate()[0].split() for process in both]
+    assert sum(int(words[-1]) for words in said) == 200
