@@ -12,6 +12,7 @@ from distiller import Pipeline
 from distiller.cli.main import app
 
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+GROUPS = {group.name for group in app.registered_groups}
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
 
 
@@ -41,8 +42,9 @@ def test_commands_in_documents_exist(document: str, block: str) -> None:
         words = shlex.split(line.removeprefix("$ "), comments=True)
         if not line.startswith("$ ") or words[0] != "distiller":
             continue
-        shown = typer.testing.CliRunner().invoke(app, [words[1], "--help"], env={"COLUMNS": "200"})
-        assert shown.exit_code == 0, f"{document}: no command {words[1]!r}"
+        command = words[1:3] if words[1] in GROUPS else words[1:2]
+        shown = typer.testing.CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
+        assert shown.exit_code == 0, f"{document}: no command {command}"
         options = [word.split("=")[0] for word in words if word.startswith("--")]
         assert all(option in shown.output for option in options), f"{document}: {line}"
 

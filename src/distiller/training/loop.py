@@ -12,7 +12,9 @@ from distiller.models import FinetuneConfig, quiet
 from distiller.training import precision
 from distiller.training.checkpoints import CheckpointByTime, make_ready
 from distiller.training.distillation import Distillation
+from distiller.training.dropout import fast_dropout
 from distiller.training.examples import TrainingSet
+from distiller.training.memory import reuse_freed_memory
 from distiller.training.progress import ProgressBar
 from distiller.training.random_state import isolated_random_state
 from distiller.training.trainer import DistillationTrainer, Validation
@@ -66,7 +68,8 @@ def fit(
     """
     make_ready(folder)
     bar = ProgressBar(title, validation.metric)
-    with isolated_random_state(seed), quiet():
+    reuse_freed_memory()
+    with isolated_random_state(seed), quiet(), fast_dropout(distillation.student):
         trainer = DistillationTrainer(
             model=distillation,
             args=_arguments(config, len(examples), validation.metric, seed, folder),
