@@ -62,7 +62,7 @@ def test_what_is_kept_is_what_transformers_says_of_each_text_alone(
     rows = [31, 0, 12, 0]
     columns = opened(teacher, reading).columns(tokens.digests())
     logits = store.restored_logits(columns, rows)
-    layers = store.restored_layers(columns, reading, rows)
+    layers = store.restored_layers(columns, reading, rows, 24)
     with models.attention_maps(teacher):
         for place, row in enumerate(rows):
             with torch.no_grad(), models.attention_vectors(teacher) as vectors:
@@ -107,7 +107,7 @@ def test_the_size_is_known_before_anything_is_computed(teacher: PreTrainedModel,
         expected = outputs.size_of(tokens, range(40))
         build(outputs, tokens)
         columns = outputs.columns(tokens.digests())
-        assert expected == sum(shard.nbytes for column in columns.values() for shard in column.shards)
+        assert expected == sum(shard.values.nbytes for column in columns.values() for shard in column.shards)
         shutil.rmtree(outputs.folder)
 
 

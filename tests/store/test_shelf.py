@@ -39,7 +39,7 @@ def test_a_batch_is_the_rows_of_its_texts_with_zeros_behind(
         kept |= dict(zip(names, rows.split(lengths), strict=True))
     wanted = data.draw(st.lists(st.sampled_from([*kept]), min_size=1, max_size=6))
     for opened in (shelf, Shelf(shelf.folder)):
-        batch = opened.column(wanted).batch(range(len(wanted)))
+        batch = opened.column(wanted).batch(range(len(wanted)), 5)
         for text, name in enumerate(wanted):
             assert torch.equal(batch[text, : len(kept[name])], kept[name])
             assert batch[text, len(kept[name]) :].abs().sum() == 0
@@ -50,7 +50,7 @@ def test_types_are_kept_bit_for_bit(tmp_path: Path, dtype: torch.dtype) -> None:
     counts, rows = outputs(0, [1, 1, 1])
     Shelf(tmp_path).add(digests("a", "b", "c"), counts, rows.to(dtype))
     column = Shelf(tmp_path).column(digests("c", "a"))
-    assert torch.equal(column.batch([0, 1])[:, 0], rows.to(dtype)[[2, 0]])
+    assert torch.equal(column.batch([0, 1], 1)[:, 0], rows.to(dtype)[[2, 0]])
 
 
 def test_squares_are_the_rows_of_two_positions(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_squares_are_the_rows_of_two_positions(tmp_path: Path) -> None:
     sides = [3, 1, 2]
     counts, rows = outputs(0, [side**2 for side in sides])
     shelf.add(digests("a", "b", "c"), counts, rows)
-    squares = shelf.column(digests("a", "b", "c")).squares([2, 0])
+    squares = shelf.column(digests("a", "b", "c")).squares([2, 0], 3)
     assert squares.shape == (2, 3, 3, 3)
     assert torch.equal(squares[1], rows[:9].view(3, 3, 3))
     assert torch.equal(squares[0, :2, :2], rows[10:].view(2, 2, 3))

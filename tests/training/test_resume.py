@@ -113,7 +113,7 @@ def test_a_run_killed_after_its_last_step_only_measures(tiny_bert: Path, tmp_pat
 
 def test_a_run_goes_on_wherever_its_folder_has_gone(tiny_bert: Path, tmp_path: Path) -> None:
     """The best epoch is not the last, and all that is left to do is to load and measure it."""
-    pipeline = pipeline_of(tiny_bert, training={"learning_rate": 3e-2})
+    pipeline = pipeline_of(tiny_bert, training={"learning_rate": 0.1})
     whole = distill(pipeline, tmp_path / "whole").record
     scores = [entry["eval_accuracy"] for entry in whole.metrics["history"] if "eval_accuracy" in entry]
     assert scores.index(max(scores)) < len(scores) - 1

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from distiller.store.mapped import MappedRows
+
 
 @dataclass(frozen=True)
 class Column:
@@ -18,7 +20,7 @@ class Column:
         length: [texts], how many.
     """
 
-    shards: list[Tensor]
+    shards: list[MappedRows]
     shard: Tensor
     start: Tensor
     length: Tensor
@@ -26,18 +28,17 @@ class Column:
     def __len__(self) -> int:
         return len(self.shard)
 
-    def batch(self, texts: Sequence[int]) -> Tensor:
-        """[batch, longest, …]: the rows of some texts, with zeros after the last of the shorter ones."""
+    def batch(self, texts: Sequence[int], length: int) -> Tensor:
+        """[batch, length, …]: the rows of some texts, with zeros after the last of each."""
         chosen = torch.as_tensor(texts)
-        length = self.length[chosen].unsqueeze(-1)
-        position = torch.arange(int(length.max()))
-        return self._filled(chosen, position < length, position)
+        position = torch.arange(length)
+        return self._filled(chosen, position < self.length[chosen].unsqueeze(-1), position)
 
-    def squares(self, texts: Sequence[int]) -> Tensor:
-        """[batch, longest, longest, …], where a text has a row for each two of its positions."""
+    def squares(self, texts: Sequence[int], length: int) -> Tensor:
+        """[batch, length, length, …], where a text has a row for each two of its positions."""
         chosen = torch.as_tensor(texts)
         side = self.length[chosen].sqrt().long().unsqueeze(-1)
-        position = torch.arange(int(side.max()))
+        position = torch.arange(length)
         valid = position < side
         number = side.unsqueeze(-1) * position.unsqueeze(-1) + position
         return self._filled(chosen, valid.unsqueeze(-1) & valid.unsqueeze(-2), number)
@@ -47,14 +48,15 @@ class Column:
         of_text = (-1, *[1] * (valid.dim() - 1))
         row = (self.start[chosen].view(of_text) + number)[valid]
         shard = self.shard[chosen].view(of_text).expand_as(valid)[valid]
-        first = self.shards[0]
+        first = self.shards[0].values
         filled = first.new_zeros(*valid.shape, *first.shape[1:])
         filled[valid] = self._rows(shard, row)
         return filled
 
     def _rows(self, shard: Tensor, row: Tensor) -> Tensor:
-        gathered = self.shards[0].new_empty(len(row), *self.shards[0].shape[1:])
+        first = self.shards[0].values
+        gathered = first.new_empty(len(row), *first.shape[1:])
         for number in shard.unique().tolist():
             here = shard == number
-            gathered[here] = self.shards[number][row[here]]
+            gathered[here] = self.shards[number].at(row[here])
         return gathered

@@ -36,15 +36,19 @@ def rows(features: Features, reading: Reading | None) -> dict[str, tuple[Tensor,
 
 def restored_logits(columns: Mapping[str, Column], texts: Sequence[int]) -> Tensor:
     """[batch, classes]."""
-    return columns[LOGITS].batch(texts).squeeze(1)
+    return columns[LOGITS].batch(texts, 1).squeeze(1)
 
 
-def restored_layers(columns: Mapping[str, Column], reading: Reading | None, texts: Sequence[int]) -> dict[int, Tensor]:
-    """By layer what was read of it, as `Features` has it."""
+def restored_layers(
+    columns: Mapping[str, Column], reading: Reading | None, texts: Sequence[int], length: int
+) -> dict[int, Tensor]:
+    """By layer what was read of it, as `Features` has it of texts that are padded to that length."""
     if reading is None:
         return {}
     layers = {layer: columns[name] for name, layer in names(reading).items() if layer is not None}
-    return {layer: _restored(column, reading, texts) for layer, column in layers.items()}
+    if reading.feature is not None:
+        length = 1
+    return {layer: _restored(column, reading, texts, length) for layer, column in layers.items()}
 
 
 def as_features(
@@ -85,9 +89,9 @@ def _positions(content: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     return valid.sum(dim=1), content[valid]
 
 
-def _restored(column: Column, reading: Reading, texts: Sequence[int]) -> Tensor:
+def _restored(column: Column, reading: Reading, texts: Sequence[int], length: int) -> Tensor:
     # Laid out as the model's own: sums depend in their last digits on the order in memory.
     if reading.kind == "attention_maps":
-        return column.squares(texts).permute(0, 3, 1, 2).contiguous()
-    content = column.batch(texts)
+        return column.squares(texts, length).permute(0, 3, 1, 2).contiguous()
+    content = column.batch(texts, length)
     return content.transpose(1, 2).contiguous() if reading.kind == "attention_vectors" else content

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from distiller.store.column import Column
+from distiller.store.mapped import MappedRows
 from distiller.tasks import DIGEST_BYTES
 
 SUFFIX = ".safetensors"
@@ -34,7 +35,7 @@ class Shelf:
     folder: Path
     damaged: list[str] = field(default_factory=list)
     _opened: set[str] = field(default_factory=set)
-    _shards: list[Tensor] = field(default_factory=list)
+    _shards: list[MappedRows] = field(default_factory=list)
     _places: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -108,7 +109,7 @@ class Shelf:
         with safetensors.safe_open(path, framework="pt") as tensors:
             digests = tensors.get_tensor("digests").numpy().tobytes()
             lengths = tensors.get_tensor("lengths").tolist()
-            self._shards.append(tensors.get_tensor("values"))
+        self._shards.append(MappedRows.of(path, "values"))
         start = 0
         for row, length in enumerate(lengths):
             digest = digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES]

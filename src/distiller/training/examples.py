@@ -11,6 +11,9 @@ from transformers import PreTrainedTokenizerBase
 from distiller.data import Examples
 from distiller.tasks import SequenceTask, Tokens, joined, tokenize
 
+ALIGNED_LENGTH = 4
+"""Batches are of lengths that are multiples of it: the processor's kernels are made, and kept, for each shape anew."""
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -35,14 +38,14 @@ class Encoded:
 class Signal(Protocol):
     """What a batch holds of the teacher."""
 
-    def of(self, rows: Sequence[int]) -> dict[str, Any]:
-        """Arguments of `Distillation` for these texts; the same ones for the same rows."""
+    def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:
+        """Arguments of `Distillation` for these texts, which are padded to that length; the same for the same rows."""
 
 
 class NoTeacher:
     """The labels are all that is learned from."""
 
-    def of(self, rows: Sequence[int]) -> dict[str, Any]:  # noqa: ARG002
+    def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:  # noqa: ARG002
         return {}
 
 
@@ -65,12 +68,14 @@ class TrainingSet(Dataset[int]):
         student: Every text as the student reads it, with its target.
         target_dtype: The task's.
         signal: What a batch holds of the teacher.
+        longest: How many tokens all models can read.
     """
 
-    def __init__(self, student: Encoded, target_dtype: torch.dtype, signal: Signal) -> None:
+    def __init__(self, student: Encoded, target_dtype: torch.dtype, signal: Signal, longest: int) -> None:
         self._tokens = student.tokens
         self._targets = torch.tensor(student.targets, dtype=target_dtype)
         self._signal = signal
+        self._longest = longest
 
     def __len__(self) -> int:
         return len(self._targets)
@@ -85,8 +90,11 @@ class TrainingSet(Dataset[int]):
 
     def collate(self, rows: Sequence[int]) -> dict[str, Any]:
         """A batch, as arguments of `Distillation`: inputs of the student, each [batch, length]; `targets` [batch]."""
+        chosen = torch.as_tensor(rows)
+        longest = int(self._tokens.lengths[chosen].max())
+        length = min(-(-longest // ALIGNED_LENGTH) * ALIGNED_LENGTH, max(longest, self._longest))
         return {
-            "student_inputs": self._tokens.batch(rows),
-            "targets": self._targets[torch.as_tensor(rows)],
-            **self._signal.of(rows),
+            "student_inputs": self._tokens.batch(rows, length),
+            "targets": self._targets[chosen],
+            **self._signal.of(rows, length),
         }

@@ -14,7 +14,7 @@ from distiller.training.checkpoints import CheckpointByTime, make_ready
 from distiller.training.distillation import Distillation
 from distiller.training.dropout import fast_dropout
 from distiller.training.examples import TrainingSet
-from distiller.training.memory import reuse_freed_memory
+from distiller.training.memory import freed_memory_reused
 from distiller.training.progress import ProgressBar
 from distiller.training.random_state import isolated_random_state
 from distiller.training.trainer import DistillationTrainer, Validation
@@ -68,8 +68,7 @@ def fit(
     """
     make_ready(folder)
     bar = ProgressBar(title, validation.metric)
-    reuse_freed_memory()
-    with isolated_random_state(seed), quiet(), fast_dropout(distillation.student):
+    with isolated_random_state(seed), quiet(), fast_dropout(distillation.student), freed_memory_reused():
         trainer = DistillationTrainer(
             model=distillation,
             args=_arguments(config, len(examples), validation.metric, seed, folder),

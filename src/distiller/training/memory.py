@@ -2,18 +2,30 @@
 
 import ctypes
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
-LARGEST = 2**30
+LARGEST, USUAL = 2**30, 2**25
+"""Bytes; the second is what glibc's own threshold rises to in a process that uses large blocks."""
 
 
-def reuse_freed_memory() -> None:
-    """Tell the C library (glibc) to keep large freed blocks for this process, where it would give them back.
+@contextmanager
+def freed_memory_reused() -> Iterator[None]:
+    """Within the block the C library (glibc) keeps large freed blocks for the process, and gives them back after it.
 
     Each step frees the gradient of the word embeddings, tens of megabytes, and wants as much again: to get it from the
     system anew, page by page, takes longer than the optimizer needs for all weights.
     """
-    if platform.libc_ver()[0] == "glibc":
-        library = ctypes.CDLL(None)
-        library.mallopt(MMAP_THRESHOLD, LARGEST)
-        library.mallopt(TRIM_THRESHOLD, LARGEST)
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    library = ctypes.CDLL(None)
+    library.mallopt(MMAP_THRESHOLD, LARGEST)
+    library.mallopt(TRIM_THRESHOLD, LARGEST)
+    try:
+        yield
+    finally:
+        library.mallopt(MMAP_THRESHOLD, USUAL)
+        library.mallopt(TRIM_THRESHOLD, 2 * USUAL)
+        library.malloc_trim(0)

@@ -220,20 +220,20 @@ def _examples(
 ) -> tuple[TrainingSet, TrainingSet | None, FrozenTeacher | None]:
     """What is trained on, what mutual information is to be estimated on, and the teacher if it still has to answer."""
     own, read_by_teacher = _as_both_read(plan, _texts(plan))
-    dtype = plan.task.target_dtype
+    dtype, longest = plan.task.target_dtype, min(plan.student_reader.longest, plan.teacher_reader.longest)
     if not objective.needs_teacher:
-        return TrainingSet(own, dtype, NoTeacher()), None, None
+        return TrainingSet(own, dtype, NoTeacher(), longest), None, None
     teaching = prepare_teaching(plan, teacher, objective, read_by_teacher)
     record.teacher["outputs"] = {"kept": teaching.kept is not None, "reason": teaching.reason}
     record.cost["store_seconds"] = teaching.seconds
     asked = Asked(teaching.teacher, read_by_teacher)
-    examples = TrainingSet(own, dtype, teaching.kept or asked)
+    examples = TrainingSet(own, dtype, teaching.kept or asked, longest)
     if not objective.estimates_mutual_information:
         return examples, None, None if teaching.kept else teaching.teacher
     own, read_by_teacher = _as_both_read(plan, [plan.dataset.validation])
     asked = Asked(teaching.teacher, read_by_teacher)
     held_out = AskedBesideKept(asked, teaching.kept) if teaching.kept else asked
-    return examples, TrainingSet(own, dtype, held_out), teaching.teacher
+    return examples, TrainingSet(own, dtype, held_out, longest), teaching.teacher
 
 
 def _texts(plan: Plan) -> list[Examples]:

@@ -22,7 +22,7 @@ class Asked:
     teacher: FrozenTeacher
     tokens: Tokens
 
-    def of(self, rows: Sequence[int]) -> dict[str, Any]:
+    def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:  # noqa: ARG002 - it pads for itself
         return {"teacher_inputs": self.teacher.inputs(self.tokens, rows)}
 
 
@@ -42,10 +42,10 @@ class Kept:
     further: int
     seed: int
 
-    def of(self, rows: Sequence[int]) -> dict[str, Any]:
+    def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:
         return {
             "teacher_logits": store.restored_logits(self.columns, rows),
-            "teacher_layers": store.restored_layers(self.columns, self.reading, rows),
+            "teacher_layers": store.restored_layers(self.columns, self.reading, rows, length),
             "further": self.vectors_of_others(rows, excluded=rows),
         }
 
@@ -57,7 +57,8 @@ class Kept:
         # A function of the batch alone: what was drawn before a checkpoint and not used is drawn again after it.
         generator = torch.Generator().manual_seed(_seed_of(rows, self.seed))
         drawn = torch.randint(texts - len(excluded), (self.further,), generator=generator)
-        layers = store.restored_layers(self.columns, self.reading, _passing_over(drawn, excluded).tolist())
+        others = _passing_over(drawn, excluded).tolist()
+        layers = store.restored_layers(self.columns, self.reading, others, length=1)
         return {layer: vectors.squeeze(1) for layer, vectors in layers.items()}
 
 
@@ -68,8 +69,8 @@ class AskedBesideKept:
     asked: Asked
     kept: Kept
 
-    def of(self, rows: Sequence[int]) -> dict[str, Any]:
-        return {**self.asked.of(rows), "further": self.kept.vectors_of_others(rows, excluded=[])}
+    def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:
+        return {**self.asked.of(rows, length), "further": self.kept.vectors_of_others(rows, excluded=[])}
 
 
 def _seed_of(rows: Sequence[int], seed: int) -> int:

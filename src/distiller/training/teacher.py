@@ -87,7 +87,9 @@ def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
     checkpoints = folder.with_name(f"{folder.name}.checkpoints")
     course = fit(
         Distillation(model, objective, teacher=None),
-        TrainingSet(encode([plan.dataset.train], plan.classes, task, reader), task.target_dtype, NoTeacher()),
+        TrainingSet(
+            encode([plan.dataset.train], plan.classes, task, reader), task.target_dtype, NoTeacher(), reader.longest
+        ),
         Validation(encode([plan.dataset.validation], plan.classes, task, reader), task, plan.metric),
         config,
         seed=seed,

@@ -1,0 +1,41 @@
+"""A tensor in a safetensors file, mapped into memory."""
+
+import json
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+DTYPES = {"BF16": torch.bfloat16, "F32": torch.float32}
+
+
+@dataclass(frozen=True)
+class MappedRows:
+    """Rows [rows, …] in a file, of which those that are asked for are read.
+
+    safetensors maps files too, but what was ever read of one counts as memory of the process as long as it is mapped.
+    """
+
+    values: Tensor
+    _map: mmap.mmap
+
+    @classmethod
+    def of(cls, path: Path, name: str) -> "MappedRows":
+        """The tensor of that name in a whole file: a header in JSON after its length in 8 bytes, then the numbers."""
+        with path.open("rb") as stream:
+            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
+        start = 8 + int.from_bytes(mapped[:8], "little")
+        about = json.loads(mapped[8:start])[name]
+        begin, end = about["data_offsets"]
+        dtype = DTYPES[about["dtype"]]
+        flat = torch.frombuffer(mapped, dtype=dtype, count=(end - begin) // dtype.itemsize, offset=start + begin)
+        return cls(flat.view(about["shape"]), mapped)
+
+    def at(self, rows: Tensor) -> Tensor:
+        """[chosen, …]: a copy of the rows of these numbers."""
+        chosen = self.values[rows]
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)  # it stays in the system's cache
+        return chosen

@@ -1,0 +1,25 @@
+"""Freed memory stays with the process within the block, and goes back to the system after it."""
+
+import platform
+
+import numpy as np
+import psutil
+import pytest
+
+from distiller.training.memory import freed_memory_reused
+
+SIZE = 100_000_000
+
+
+def _held() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left alone")
+def test_freed_memory_is_kept_within_the_block_and_given_back_after_it() -> None:
+    before = _held()
+    with freed_memory_reused():
+        ballast = np.ones(SIZE, dtype=np.uint8)
+        del ballast
+        assert _held() - before > 0.8 * SIZE
+    assert _held() - before < 0.5 * SIZE
