@@ -20,6 +20,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/where_it_pays.py
 	$(BIN)/python benchmarks/objectives.py
 	$(BIN)/python benchmarks/mutual_information.py
+	$(BIN)/python benchmarks/speed.py --out runs/speed
 
 docs: .venv/installed
 	$(BIN)/pytest tests/docs
