@@ -51,10 +51,8 @@ class FrozenTeacher:
 
     def inputs(self, tokens: Tokens, texts: Sequence[int]) -> dict[str, Tensor]:
         """A batch of texts as it is to be given, each tensor [batch, length]: filled up, by the first of them again."""
-        length = int(tokens.lengths[torch.as_tensor(texts)].max())
-        aligned = min(_multiple(length, ALIGNED_LENGTH), max(length, self.longest))
-        filled = [*texts, *[texts[0]] * (_multiple(len(texts), ALIGNED_BATCH) - len(texts))]
-        return tokens.batch(filled, length if tokens.pads_left else aligned)
+        filled = [*texts, *[texts[0]] * (-len(texts) % ALIGNED_BATCH)]
+        return tokens.batch(filled, tokens.length_of(texts, ALIGNED_LENGTH, at_most=self.longest))
 
     @torch.no_grad()
     def __call__(self, inputs: Mapping[str, Tensor], texts: int, length: int) -> Features:
@@ -72,10 +70,6 @@ class FrozenTeacher:
         reads_maps = self.reading is not None and self.reading.kind in models.FROM_MAPS
         with models.attention_maps(*([self.model] if reads_maps else [])):
             yield
-
-
-def _multiple(number: int, of: int) -> int:
-    return -(-number // of) * of
 
 
 def _converted(features: Features, dtype: torch.dtype) -> Features:

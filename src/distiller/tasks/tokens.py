@@ -35,11 +35,22 @@ class Tokens:
     def _starts(self) -> Tensor:
         return self.lengths.cumsum(0) - self.lengths
 
+    def length_of(self, texts: Sequence[int], multiple_of: int = 1, at_most: int | None = None) -> int:
+        """How long a batch of some texts is: as the longest of them, rounded up, but not beyond `at_most`.
+
+        Texts that are padded on the left are not moved by rounding.
+        """
+        longest = int(self.lengths[torch.as_tensor(texts)].max())
+        if self.pads_left:
+            return longest
+        rounded = -(-longest // multiple_of) * multiple_of
+        return rounded if at_most is None else min(rounded, max(longest, at_most))
+
     def batch(self, texts: Sequence[int], length: int | None = None) -> dict[str, Tensor]:
         """Some of the texts, each tensor [batch, length]; without a length, that of the longest of them."""
         chosen = torch.as_tensor(texts)
         own = self.lengths[chosen].unsqueeze(-1)
-        position = torch.arange(int(own.max()) if length is None else length)
+        position = torch.arange(self.length_of(texts) if length is None else length)
         if self.pads_left:
             position = position - (len(position) - own)
         valid = (position >= 0) & (position < own)

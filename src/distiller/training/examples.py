@@ -90,11 +90,9 @@ class TrainingSet(Dataset[int]):
 
     def collate(self, rows: Sequence[int]) -> dict[str, Any]:
         """A batch, as arguments of `Distillation`: inputs of the student, each [batch, length]; `targets` [batch]."""
-        chosen = torch.as_tensor(rows)
-        longest = int(self._tokens.lengths[chosen].max())
-        length = min(-(-longest // ALIGNED_LENGTH) * ALIGNED_LENGTH, max(longest, self._longest))
+        length = self._tokens.length_of(rows, ALIGNED_LENGTH, at_most=self._longest)
         return {
             "student_inputs": self._tokens.batch(rows, length),
-            "targets": self._targets[chosen],
+            "targets": self._targets[torch.as_tensor(rows)],
             **self._signal.of(rows, length),
         }
