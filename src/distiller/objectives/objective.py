@@ -135,6 +135,9 @@ class BetweenLayers(nn.Module):
         super().__init__()
         self.config = config
         self._pairs = [*layers.pairs]
+        self.reads_of_student, self.reads_of_teacher = (
+            Reading(config.reads, tuple(sorted({*side})), config.pools) for side in zip(*layers.pairs, strict=True)
+        )
         self.weights = layers.weights
         student_width, teacher_width = layers.student_width, layers.teacher_width
         self.losses = nn.ModuleList(config.build() for _ in self._pairs)
@@ -146,19 +149,6 @@ class BetweenLayers(nn.Module):
         self.projections = nn.ModuleList(
             _projection(student_width, teacher_width, generator) for _ in self._pairs if projected
         )
-
-    @property
-    def reads_of_student(self) -> Reading:
-        """The student's layers that are in any pair."""
-        return self._reads({student for student, _ in self._pairs})
-
-    @property
-    def reads_of_teacher(self) -> Reading:
-        """The teacher's."""
-        return self._reads({teacher for _, teacher in self._pairs})
-
-    def _reads(self, layers: set[int]) -> Reading:
-        return Reading(self.config.reads, tuple(sorted(layers)), self.config.pools)
 
     def forward(self, student: Features, teacher: Features) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean, and the mutual information in nats of each pair by name, if the loss is a bound on it.

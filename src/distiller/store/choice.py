@@ -5,7 +5,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from distiller.errors import UserError
 from distiller.store.config import StoreConfig
 
 
@@ -39,24 +38,17 @@ class Choice:
 
 
 def choose(config: StoreConfig, need: Need, folder: Path) -> Choice:
-    """What a run does.
+    """What a run does; with `mode: on`, whether it can do what was asked for.
 
     Args:
         config: What was asked for; `mode` is not off.
         need: What for.
         folder: Where outputs would be kept.
-
-    Raises:
-        UserError: If the outputs are to be kept (`mode: on`) and cannot be.
     """
     obstacle = _obstacle(need, folder)
-    if config.mode == "on" and obstacle is not None:
-        raise UserError("store.mode", f"is on, but {obstacle}; or set it to off")
     if obstacle is not None:
         return Choice(kept=False, reason=obstacle)
-    if config.mode == "on":
-        return Choice(kept=True, reason=f"store.mode is on: {_summary(need)}")
-    if need.lacking == 0:
+    if config.mode == "on" or need.lacking == 0:
         return Choice(kept=True, reason=_summary(need))
     if need.bytes > config.budget_gb * 1e9:
         reason = f"outputs of {need.texts} texts take {_gigabytes(need.bytes)}, more than store.budget_gb"

@@ -79,17 +79,16 @@ class TeacherOutputs:
         """Which of some inputs have not all of their outputs here, each input once."""
         return sorted({row for shelf in self._shelves.values() for row in shelf.lacking(digests)})
 
-    def size_of(self, tokens: Tokens, texts: Sequence[int]) -> int:
-        """Bytes that the outputs of some texts take: a row takes what those of the first of them take."""
-        if len(texts) == 0:
-            return 0
-        reading, lengths = self._teacher.reading, tokens.lengths[torch.as_tensor(texts)]
+    def sizes(self, tokens: Tokens) -> Tensor:
+        """[texts]: bytes that the outputs of each text take; the first is computed to see what a row takes."""
+        reading = self._teacher.reading
         with self._teacher.ready():
-            outputs = form.rows(self._answer(tokens, texts[:1]), reading)
-        return sum(
-            values.nbytes // len(values) * int(form.row_counts(name, reading, lengths).sum())
+            outputs = form.rows(self._answer(tokens, [0]), reading)
+        of_kinds = [
+            values.nbytes // len(values) * form.row_counts(name, reading, tokens.lengths)
             for name, (_, values) in outputs.items()
-        )
+        ]
+        return torch.stack(of_kinds).sum(dim=0)
 
     def build(
         self, tokens: Tokens, digests: Sequence[bytes], done: Callable[[int], None], waiting: Callable[[], None]
@@ -136,8 +135,7 @@ class TeacherOutputs:
             self._keep(waiting)
 
     def _answer(self, tokens: Tokens, texts: Sequence[int]) -> Features:
-        longest = int(tokens.lengths[torch.as_tensor(texts)].max())
-        return self._teacher(self._teacher.inputs(tokens, texts), len(texts), longest)
+        return self._teacher(self._teacher.inputs(tokens, texts), len(texts), tokens.length_of(texts))
 
     def _keep(self, batches: list[Batch]) -> None:
         """Write a shard to each shelf that lacks any of them; a killed process may have reached only some shelves."""

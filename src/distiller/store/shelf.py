@@ -53,9 +53,6 @@ class Shelf:
             if os.access(self.folder, os.W_OK):
                 path.unlink(missing_ok=True)
 
-    def __len__(self) -> int:
-        return len(self._places)
-
     def lacking(self, digests: Sequence[bytes]) -> list[int]:
         """Which of some inputs have no output here, each once."""
         seen: set[bytes] = set()

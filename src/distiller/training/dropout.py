@@ -79,7 +79,8 @@ def _attention(
 
     Query, key and value are [batch, heads, length, width of a head], the mask is true where a key counts.
     """
-    if dropout == 0 or getattr(module, "is_causal", True) or others.get("position_bias") is not None:
+    plain_mask = attention_mask is None or attention_mask.dtype is torch.bool
+    if dropout == 0 or not plain_mask or getattr(module, "is_causal", True) or others.get("position_bias") is not None:
         fast: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
         )

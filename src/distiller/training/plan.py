@@ -74,10 +74,13 @@ def make_plan(pipeline: Pipeline) -> Plan:
         models.check_layers(pipeline.student.layers, teacher)
     pairs = _pairs(pipeline, student, teacher)
     dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
-    if pipeline.objective.between_layers is not None:
-        _refuse_draws_from_no_store(pipeline)
+    between = pipeline.objective.between_layers
+    if between is not None:
         unlabelled = 0 if dataset.unlabelled is None else len(dataset.unlabelled)
-        pipeline.objective.between_layers.check_texts(len(dataset.train) + unlabelled)
+        between.check_texts(len(dataset.train) + unlabelled)
+        if between.further > 0 and pipeline.store.mode == "off":
+            mend = "is off, and objective.intermediate.negatives: store draws from it; set it to on"
+            raise UserError("store.mode", mend)
     classes = dataset.classes
     if pipeline.teacher.finetune is None:
         classes = models.classes_in_order_of(teacher, classes, "teacher.model")
@@ -88,12 +91,6 @@ def make_plan(pipeline: Pipeline) -> Plan:
     )
     metric = task.primary_metric(pipeline.metric, dataset.metric)
     return Plan(pipeline, task, dataset, classes, metric, teacher_reader, student_reader, pairs)
-
-
-def _refuse_draws_from_no_store(pipeline: Pipeline) -> None:
-    between = pipeline.objective.between_layers
-    if between is not None and between.further > 0 and pipeline.store.mode == "off":
-        raise UserError("store.mode", "is off, and objective.intermediate.negatives: store draws from it; set it to on")
 
 
 def read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConfig, Reader]:

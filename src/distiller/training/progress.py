@@ -12,20 +12,9 @@ class ProgressBar(TrainerCallback):
     """Steps done, examples a second, time left, and the last validation score."""
 
     def __init__(self, title: str, metric: str) -> None:
-        console = Console(stderr=True)
         self._metric = metric
         self._batch = 1
-        self._progress = Progress(
-            _part("{task.description}"),
-            BarColumn(bar_width=10),
-            MofNCompleteColumn(),
-            _part("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            _part("left"),
-            _part("{task.fields[score]}"),
-            console=console,
-            disable=not console.is_terminal,
-        )
+        self._progress = _progress(_part("{task.fields[score]}"))
         self._task = self._progress.add_task(title, rate="", score="")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -51,17 +40,7 @@ class TextsBar:
     """Texts done, texts a second, time left."""
 
     def __init__(self, title: str, total: int) -> None:
-        console = Console(stderr=True)
-        self._progress = Progress(
-            _part("{task.description}"),
-            BarColumn(bar_width=10),
-            MofNCompleteColumn(),
-            _part("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            _part("left"),
-            console=console,
-            disable=not console.is_terminal,
-        )
+        self._progress = _progress()
         self._task = self._progress.add_task(title, total=total, rate="")
 
     def __enter__(self) -> Self:
@@ -75,6 +54,22 @@ class TextsBar:
         """So many more are done."""
         speed = self._progress.tasks[0].speed
         self._progress.update(self._task, advance=texts, rate=f"{speed:.0f} texts/s" if speed else "")
+
+
+def _progress(*last: TextColumn) -> Progress:
+    """What is done, how fast, how long still, and what else there is to say; nothing but in a terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        _part("{task.description}"),
+        BarColumn(bar_width=10),
+        MofNCompleteColumn(),
+        _part("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        _part("left"),
+        *last,
+        console=console,
+        disable=not console.is_terminal,
+    )
 
 
 def _part(text: str) -> TextColumn:

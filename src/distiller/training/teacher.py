@@ -33,10 +33,12 @@ class Teacher:
 
     Attributes:
         model: In float32, in evaluation mode.
+        fingerprint: Of its weights and config.
         finetune_seconds: What its fine-tuning took, whenever that was; 0 if it came fine-tuned.
     """
 
     model: PreTrainedModel
+    fingerprint: str
     finetune_seconds: float
 
 
@@ -53,7 +55,8 @@ def prepare(plan: Plan, start: str) -> Teacher:
     source, seed = plan.pipeline.teacher.model, plan.pipeline.seed
     config = plan.pipeline.teacher.finetune
     if config is None:
-        return Teacher(models.load_classifier(source, {}, "teacher.model", seed), 0.0)
+        model = models.load_classifier(source, {}, "teacher.model", seed)
+        return Teacher(model, models.fingerprint(model), 0.0)
     folder = cache_folder() / "teachers" / _key(plan, config, start)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
@@ -99,10 +102,10 @@ def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
     )
     model.to("cpu").eval()  # type: ignore[arg-type]
     models.save(model, reader.tokenizer, folder)
-    seconds = round(course.seconds, 2)
-    write_json(folder / SUMMARY, {"finetune_seconds": seconds, "fingerprint": models.fingerprint(model)})
+    ready = Teacher(model, models.fingerprint(model), round(course.seconds, 2))
+    write_json(folder / SUMMARY, {"finetune_seconds": ready.finetune_seconds, "fingerprint": ready.fingerprint})
     shutil.rmtree(checkpoints, ignore_errors=True)
-    return Teacher(model, seconds)
+    return ready
 
 
 def _kept(folder: Path) -> Teacher | None:
@@ -114,4 +117,4 @@ def _kept(folder: Path) -> Teacher | None:
         return None
     if models.fingerprint(model) != summary["fingerprint"]:
         return None
-    return Teacher(model, summary["finetune_seconds"])
+    return Teacher(model, summary["fingerprint"], summary["finetune_seconds"])

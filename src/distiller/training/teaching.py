@@ -57,19 +57,25 @@ def prepare_teaching(plan: Plan, teacher: Teacher, objective: Objective, tokens:
     choice = store.choose(config, _need(plan, tokens, digests, outputs), outputs.folder)
     for path in outputs.damaged:
         _say(f"{path} is damaged: it is not read, and what it held counts as lacking")
-    _say(choice.reason)
     if choice.kept:
-        choice = _built(outputs, tokens, digests, choice, mandatory=config.mode == "on")
-    if not choice.kept:
-        return Teaching(frozen, None, choice.reason, 0.0)
-    kept = Kept(outputs.columns(digests), frozen.reading, objective.further, plan.pipeline.seed)
-    return Teaching(frozen, kept, choice.reason, round(time.perf_counter() - began, 2))
+        _say(choice.reason)
+        choice = _built(outputs, tokens, digests, choice)
+    if choice.kept:
+        kept = Kept(outputs.columns(digests), frozen.reading, objective.further, plan.pipeline.seed)
+        return Teaching(frozen, kept, choice.reason, round(time.perf_counter() - began, 2))
+    if objective.further > 0:
+        mend = f"are drawn from the store, but {choice.reason}; or set it to batch"
+        raise UserError("objective.intermediate.negatives", mend)
+    if config.mode == "on":
+        raise UserError("store.mode", f"is on, but {choice.reason}; or set it to off")
+    _say(choice.reason)
+    return Teaching(frozen, None, choice.reason, 0.0)
 
 
 def _opened(plan: Plan, teacher: Teacher, frozen: FrozenTeacher) -> TeacherOutputs:
     return TeacherOutputs(
         frozen,
-        models.fingerprint(teacher.model),
+        teacher.fingerprint,
         models.tokenizer_fingerprint(plan.teacher_reader.tokenizer),
         {"model": plan.pipeline.teacher.model, "data": plan.pipeline.data.source},
     )
@@ -77,21 +83,19 @@ def _opened(plan: Plan, teacher: Teacher, frozen: FrozenTeacher) -> TeacherOutpu
 
 def _need(plan: Plan, tokens: Tokens, digests: Sequence[bytes], outputs: TeacherOutputs) -> Need:
     distinct = [*{digest: row for row, digest in enumerate(digests)}.values()]
-    lacking = outputs.lacking(digests)
+    lacking, sizes = outputs.lacking(digests), outputs.sizes(tokens)
     return Need(
         texts=len(distinct),
         lacking=len(lacking),
-        bytes=outputs.size_of(tokens, distinct),
-        bytes_lacking=outputs.size_of(tokens, lacking),
+        bytes=int(sizes[distinct].sum()),
+        bytes_lacking=int(sizes[lacking].sum()),
         reads=plan.pipeline.training.epochs,
         pads_left=tokens.pads_left,
     )
 
 
-def _built(
-    outputs: TeacherOutputs, tokens: Tokens, digests: Sequence[bytes], choice: Choice, *, mandatory: bool
-) -> Choice:
-    """Compute what is lacking; where it turns out that this cannot be kept, go without, unless it has to be."""
+def _built(outputs: TeacherOutputs, tokens: Tokens, digests: Sequence[bytes], choice: Choice) -> Choice:
+    """Compute what is lacking; it may turn out that this cannot be kept."""
     lacking = len(outputs.lacking(digests))
     if lacking == 0:
         return choice
@@ -102,9 +106,6 @@ def _built(
             )
     except OSError as error:
         reason = f"outputs cannot be kept in {outputs.folder} ({error.strerror}); make room, or set DISTILLER_CACHE"
-        if mandatory:
-            raise UserError("store.mode", f"is on, but {reason}; or set it to off") from error
-        _say(reason)
         return Choice(kept=False, reason=reason)
     return choice
 
