@@ -8,16 +8,10 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from conformance.losses import (
-    gradient,
-)
+from conformance.losses import gradient
 
 BATCHES = st.integers(1, 4)
-
-
 LENGTHS = st.integers(1, 7)
-
-
 WIDTHS = st.integers(1, 9)
 
 

@@ -9,53 +9,14 @@ from torch.nn import ModuleList
 from transformers import (
     AlbertConfig,
     AutoModelForSequenceClassification,
-    BertConfig,
-    DebertaV2Config,
-    DistilBertConfig,
-    ElectraConfig,
-    ModernBertConfig,
-    MPNetConfig,
     PreTrainedModel,
-    RobertaConfig,
 )
 
+from architectures import ARCHITECTURES, INPUTS, SMALL, drawn
 from distiller import models
 from distiller.errors import UserError
 from distiller.models import StudentConfig
-from distiller.models.loading import seeded
 from distiller.schema import validated
-
-SMALL: dict[str, Any] = {
-    "hidden_size": 16,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "vocab_size": 60,
-    "num_labels": 3,
-}
-ARCHITECTURES = {
-    "bert": BertConfig(**SMALL),
-    "roberta": RobertaConfig(**SMALL),
-    "distilbert": DistilBertConfig(dim=16, n_layers=4, n_heads=2, hidden_dim=32, vocab_size=60, num_labels=3),
-    "electra": ElectraConfig(embedding_size=8, **SMALL),
-    "mpnet": MPNetConfig(**SMALL),
-    "deberta-v2": DebertaV2Config(relative_attention=True, pos_att_type=["c2p", "p2c"], **SMALL),
-    "modernbert": ModernBertConfig(
-        pad_token_id=0, eos_token_id=1, bos_token_id=2, cls_token_id=3, sep_token_id=4, **SMALL
-    ),
-}
-INPUTS = {
-    "input_ids": torch.tensor([[5, 6, 7, 8, 9, 10], [11, 12, 13, 14, 15, 16]]),
-    "attention_mask": torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]]),
-}
-
-
-def _teacher(architecture: str) -> PreTrainedModel:
-    with seeded(0):
-        model = AutoModelForSequenceClassification.from_config(copy.deepcopy(ARCHITECTURES[architecture])).eval()
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.2)
-    return model
 
 
 def _without_layers(model: PreTrainedModel, kept: list[int]) -> PreTrainedModel:
@@ -71,8 +32,8 @@ def _without_layers(model: PreTrainedModel, kept: list[int]) -> PreTrainedModel:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @torch.no_grad()
-def test_a_student_that_keeps_all_layers_gives_the_logits_of_the_teacher(architecture: str) -> None:
-    teacher = _teacher(architecture)
+def test_a_student_that_keeps_all_layers_gives_the_logits_of_thedrawn(architecture: str) -> None:
+    teacher = drawn(architecture)
     student = models.cut(teacher, [0, 1, 2, 3], seed=1)
     assert torch.equal(student(**INPUTS).logits, teacher(**INPUTS).logits)
 
@@ -80,7 +41,7 @@ def test_a_student_that_keeps_all_layers_gives_the_logits_of_the_teacher(archite
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @torch.no_grad()
 def test_a_student_computes_what_the_teacher_does_without_the_other_layers(architecture: str) -> None:
-    teacher = _teacher(architecture)
+    teacher = drawn(architecture)
     student = models.cut(teacher, [0, 3], seed=1)
     expected = _without_layers(teacher, [0, 3])
     assert student.config.num_hidden_layers == 2
@@ -91,7 +52,7 @@ def test_a_student_computes_what_the_teacher_does_without_the_other_layers(archi
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @torch.no_grad()
 def test_a_saved_student_loads_with_transformers_alone(architecture: str, tmp_path: Any) -> None:
-    student = models.cut(_teacher(architecture), [0, 2], seed=1)
+    student = models.cut(drawn(architecture), [0, 2], seed=1)
     student.save_pretrained(tmp_path)
     loaded, report = AutoModelForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
     assert not report["missing_keys"]
@@ -100,7 +61,7 @@ def test_a_saved_student_loads_with_transformers_alone(architecture: str, tmp_pa
 
 
 def test_cutting_leaves_the_teacher_and_the_global_random_state_alone() -> None:
-    teacher = _teacher("bert")
+    teacher = drawn("bert")
     before, state = models.fingerprint(teacher), torch.random.get_rng_state()
     models.cut(teacher, [1], seed=1)
     assert models.fingerprint(teacher) == before
@@ -129,7 +90,7 @@ def _build(config: StudentConfig, teacher: PreTrainedModel, source: str, seed: i
 
 def test_init_decides_where_weights_come_from(tmp_path: Any) -> None:
     """`teacher` copies the fine-tuned teacher, `pretrained` its checkpoint of before, `random` nothing."""
-    pretrained = _teacher("bert")
+    pretrained = drawn("bert")
     pretrained.save_pretrained(tmp_path)
     teacher = copy.deepcopy(pretrained)
     for parameter in teacher.parameters():
@@ -145,7 +106,7 @@ def test_init_decides_where_weights_come_from(tmp_path: Any) -> None:
 
 
 def test_random_weights_follow_the_seed(tmp_path: Any) -> None:
-    teacher = _teacher("bert")
+    teacher = drawn("bert")
     first, again, other = (
         models.fingerprint(_build(StudentConfig(layers=[0], init="random"), teacher, str(tmp_path), seed))
         for seed in (3, 3, 4)
@@ -154,11 +115,11 @@ def test_random_weights_follow_the_seed(tmp_path: Any) -> None:
 
 
 def test_a_student_of_its_own_is_loaded_from_its_folder(tmp_path: Any) -> None:
-    own = _teacher("distilbert")
+    own = drawn("distilbert")
     own.save_pretrained(tmp_path)
-    student = _build(StudentConfig(model=str(tmp_path)), _teacher("bert"), "unused")
+    student = _build(StudentConfig(model=str(tmp_path)), drawn("bert"), "unused")
     assert models.fingerprint(student) == models.fingerprint(own)
-    blank = _build(StudentConfig(model=str(tmp_path), init="random"), _teacher("bert"), "unused")
+    blank = _build(StudentConfig(model=str(tmp_path), init="random"), drawn("bert"), "unused")
     assert models.fingerprint(blank) != models.fingerprint(own)
     assert blank.config.model_type == "distilbert"
 

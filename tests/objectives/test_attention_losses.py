@@ -14,14 +14,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from by_hand import BATCHES, LENGTHS, assert_equal, kl, scattered, softmax, valid_pairs, valid_positions
-from conformance.losses import (
-    SEEDS,
-    AnyWidth,
-    HiddenLossConformance,
-    gradient,
-    mask_of,
-    tensors,
-)
+from conformance.losses import SEEDS, AnyWidth, HiddenLossConformance, gradient, mask_of, tensors
 from distiller import Pipeline, UserError
 from distiller.models import as_scores
 from distiller.objectives import hidden_loss

@@ -13,12 +13,7 @@ from torch.nn import functional
 from torchdistill.losses import mid_level as torchdistill
 
 from by_hand import assert_equal, scattered, softmax, valid_positions
-from conformance.losses import (
-    SEEDS,
-    AnyWidth,
-    Learned,
-    tensors,
-)
+from conformance.losses import SEEDS, AnyWidth, Learned, tensors
 from distiller.objectives import HiddenLoss, hidden_loss
 
 

@@ -14,14 +14,7 @@ from torch import Tensor
 from torchdistill.losses import mid_level as torchdistill
 
 from by_hand import BATCHES, LENGTHS, WIDTHS, assert_equal, scattered, valid_positions
-from conformance.losses import (
-    SEEDS,
-    AnyWidth,
-    HiddenLossConformance,
-    gradient,
-    mask_of,
-    tensors,
-)
+from conformance.losses import SEEDS, AnyWidth, HiddenLossConformance, gradient, mask_of, tensors
 from distiller import UserError
 from distiller.objectives import hidden_loss
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from distiller import UserError
 from distiller.store import Need, StoreConfig, choose
 
 NEED = Need(texts=1000, lacking=1000, bytes=2_000_000_000, bytes_lacking=2_000_000_000, reads=3, pads_left=False)
@@ -39,7 +38,9 @@ def _ten_gigabytes_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
             "what is lacking takes 11 GB and 10 GB are free",
         ),
         (AUTO, replace(NEED, pads_left=True), False, "pads on the left"),
-        (ON, replace(NEED, reads=1, bytes=9 * 10**9), True, "store.mode is on"),
+        (ON, replace(NEED, reads=1, bytes=9 * 10**9), True, "are computed once (9 GB) and read 1 times"),
+        (ON, replace(NEED, pads_left=True), False, "pads on the left"),
+        (ON, replace(NEED, bytes_lacking=11 * 10**9), False, "make room, or set DISTILLER_CACHE"),
     ],
 )
 def test_what_is_chosen_and_why(tmp_path: Path, config: StoreConfig, need: Need, *, kept: bool, reason: str) -> None:
@@ -47,9 +48,3 @@ def test_what_is_chosen_and_why(tmp_path: Path, config: StoreConfig, need: Need,
     assert choice.kept is kept
     assert reason in choice.reason
     assert "\n" not in choice.reason
-
-
-@pytest.mark.parametrize("need", [replace(NEED, pads_left=True), replace(NEED, bytes_lacking=11 * 10**9)])
-def test_on_is_refused_where_it_cannot_be(tmp_path: Path, need: Need) -> None:
-    with pytest.raises(UserError, match=r"^store\.mode: is on, but .*; or set it to off$"):
-        choose(ON, need, tmp_path)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -39,9 +40,14 @@ def tokens(tiny_bert: Path) -> Tokens:
     return tokenize(TEXTS, models.load_tokenizer(str(tiny_bert), "test"), 24)
 
 
-def opened(teacher: PreTrainedModel, reading: Reading | None = None, dtype: str = "float32") -> TeacherOutputs:
-    frozen = FrozenTeacher.of(teacher, reading, dtype, longest=24)  # type: ignore[arg-type]
-    return TeacherOutputs(frozen, models.fingerprint(teacher), "tokenizer", {"model": "tiny", "data": "words"})
+def opened(
+    teacher: PreTrainedModel,
+    reading: Reading | None = None,
+    dtype: Literal["float32", "bfloat16"] = "float32",
+    tokenizer: str = "tokenizer",
+) -> TeacherOutputs:
+    frozen = FrozenTeacher.of(teacher, reading, dtype, longest=24)
+    return TeacherOutputs(frozen, models.fingerprint(teacher), tokenizer, {"model": "tiny", "data": "words"})
 
 
 def build(outputs: TeacherOutputs, tokens: Tokens) -> int:
@@ -51,9 +57,11 @@ def build(outputs: TeacherOutputs, tokens: Tokens) -> int:
     return sum(computed)
 
 
-@pytest.mark.parametrize(
-    "reading", READINGS, ids=lambda reading: f"{reading and reading.kind}-{reading and reading.feature}"
-)
+def named(reading: Reading | None) -> str:
+    return "logits" if reading is None else f"{reading.kind}-{reading.feature}"
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=named)
 def test_what_is_kept_is_what_transformers_says_of_each_text_alone(
     teacher: PreTrainedModel, tokens: Tokens, reading: Reading | None
 ) -> None:
@@ -68,17 +76,16 @@ def test_what_is_kept_is_what_transformers_says_of_each_text_alone(
             with torch.no_grad(), models.attention_vectors(teacher) as vectors:
                 said = teacher(**tokens.batch([row]), output_hidden_states=True, output_attentions=True)
             assert torch.allclose(logits[place], said.logits[0], atol=1e-5)
-            length = int(tokens.lengths[row])
             for layer, content in layers.items():
+                states = said.hidden_states[layer][0]
                 expected = {
-                    ("hidden_states", "cls"): said.hidden_states[layer][0, :1],
-                    ("hidden_states", "mean"): said.hidden_states[layer][0].mean(dim=0, keepdim=True),
-                    ("hidden_states", None): said.hidden_states[layer][0],
-                    ("attention_maps", None): said.attentions[layer - 1][0],
-                    ("attention_vectors", None): vectors[layer - 1][0],
-                }[reading.kind, reading.feature]  # type: ignore[union-attr, index]
-                of_text = content[place, ..., :length, :length] if "maps" in reading.kind else content[place]  # type: ignore[union-attr]
-                of_text = of_text if "maps" in reading.kind else of_text[..., : expected.shape[-2], :]  # type: ignore[union-attr]
+                    "hidden_states-cls": states[:1],
+                    "hidden_states-mean": states.mean(dim=0, keepdim=True),
+                    "hidden_states-None": states,
+                    "attention_maps-None": said.attentions[layer - 1][0],
+                    "attention_vectors-None": vectors[layer - 1][0],
+                }[named(reading)]
+                of_text = content[place, ..., : expected.shape[-2], : expected.shape[-1]]
                 assert torch.allclose(of_text, expected, atol=1e-5)
 
 
@@ -95,16 +102,23 @@ def test_any_change_of_the_teacher_or_of_what_is_wanted_is_another_entry(
 ) -> None:
     build(opened(teacher), tokens)
     digests = tokens.digests()
+    assert opened(teacher).lacking(digests) == []
     assert len(opened(teacher, dtype="bfloat16").lacking(digests)) == 40
+    assert len(opened(teacher, tokenizer="another").lacking(digests)) == 40
     with torch.no_grad():
         teacher.classifier.bias[0] = torch.nextafter(teacher.classifier.bias[0], torch.tensor(1.0))
+    assert len(opened(teacher).lacking(digests)) == 40
+    with torch.no_grad():
+        teacher.classifier.bias[0] = torch.nextafter(teacher.classifier.bias[0], torch.tensor(-1.0))
+    assert opened(teacher).lacking(digests) == []
+    teacher.config.layer_norm_eps *= 2
     assert len(opened(teacher).lacking(digests)) == 40
 
 
 def test_the_size_is_known_before_anything_is_computed(teacher: PreTrainedModel, tokens: Tokens) -> None:
     for reading in READINGS:
         outputs = opened(teacher, reading, "bfloat16")
-        expected = outputs.size_of(tokens, range(40))
+        expected = int(outputs.sizes(tokens).sum())
         build(outputs, tokens)
         columns = outputs.columns(tokens.digests())
         assert expected == sum(shard.values.nbytes for column in columns.values() for shard in column.shards)
