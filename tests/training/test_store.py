@@ -194,6 +194,10 @@ def test_negatives_from_the_store_are_told_from_beside_the_batch(tiny_bert: Path
     ("changes", "problem"),
     [
         ({"store": {"mode": "off"}}, r"store\.mode: is off, and .*negatives: store draws from it; set it to on"),
+        (
+            {"training": {"batch_size": 64}},
+            r"negatives: a batch of 64 holds all 64 training texts.*; lower training\.batch_size, or use batch",
+        ),
         ({"objective": {"extra_negatives": 999}}, r"extra_negatives: 999 is not less than the 64 training texts"),
         ({"objective": {"feature": "tokens"}}, r"negatives 'store' are texts; use feature 'cls' or 'mean'"),
     ],

@@ -76,11 +76,9 @@ def make_plan(pipeline: Pipeline) -> Plan:
     dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
     between = pipeline.objective.between_layers
     if between is not None:
-        unlabelled = 0 if dataset.unlabelled is None else len(dataset.unlabelled)
-        between.check_texts(len(dataset.train) + unlabelled)
-        if between.further > 0 and pipeline.store.mode == "off":
-            mend = "is off, and objective.intermediate.negatives: store draws from it; set it to on"
-            raise UserError("store.mode", mend)
+        texts = len(dataset.train) + (0 if dataset.unlabelled is None else len(dataset.unlabelled))
+        between.check_texts(texts)
+        _check_further(pipeline, between, texts)
     classes = dataset.classes
     if pipeline.teacher.finetune is None:
         classes = models.classes_in_order_of(teacher, classes, "teacher.model")
@@ -91,6 +89,18 @@ def make_plan(pipeline: Pipeline) -> Plan:
     )
     metric = task.primary_metric(pipeline.metric, dataset.metric)
     return Plan(pipeline, task, dataset, classes, metric, teacher_reader, student_reader, pairs)
+
+
+def _check_further(pipeline: Pipeline, between: HiddenLossConfig, texts: int) -> None:
+    """Refuse negatives from a store that is not used, or beside batches that hold all texts."""
+    if between.further == 0:
+        return
+    if pipeline.store.mode == "off":
+        mend = "is off, and objective.intermediate.negatives: store draws from it; set it to on"
+        raise UserError("store.mode", mend)
+    if pipeline.training.batch_size >= texts:
+        mend = f"a batch of {pipeline.training.batch_size} holds all {texts} training texts: there are no others"
+        raise UserError("objective.intermediate.negatives", f"{mend}; lower training.batch_size, or use batch")
 
 
 def read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConfig, Reader]:
