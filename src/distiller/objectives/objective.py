@@ -149,12 +149,14 @@ class BetweenLayers(nn.Module):
         self.projections = nn.ModuleList(
             _projection(student_width, teacher_width, generator) for _ in self._pairs if projected
         )
+        self._learns = bool(projected) or isinstance(self.losses[0], LearnedHiddenLoss)
 
     def forward(self, student: Features, teacher: Features) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean, and the mutual information in nats of each pair by name, if the loss is a bound on it.
 
         The student learns from a pair as much as that weighs. Critics and projections learn from all pairs alike: what
         is never trained, because a mapping gives its pair no weight in a batch, would make that pair look bad for good.
+        So where there are any, the weights are put on what flows back to the student, and not on the losses.
         """
         weights: list[Tensor] = []
         compared = [self._pair(index, student, teacher, weights) for index in range(len(self._pairs))]
@@ -171,6 +173,8 @@ class BetweenLayers(nn.Module):
         # A pair of no weight adds nothing, even where its loss is infinite.
         weighted = torch.where(weights[0] == 0, 0.0, weights[0] * costs.detach())
         slopes = torch.where(costs.isinf(), 0.0, costs - costs.detach())
+        if not self._learns:
+            slopes = len(self._pairs) * weights[0].detach() * slopes
         return weighted.sum() + slopes.mean(), observed
 
     def _pair(
@@ -179,7 +183,7 @@ class BetweenLayers(nn.Module):
         """The loss of one pair, and its mutual information; `weights` are filled in before the gradient flows."""
         student_layer, teacher_layer = self._pairs[index]
         own, others = _of_layer(student, student_layer), _of_layer(teacher, teacher_layer)
-        if own.requires_grad:
+        if self._learns and own.requires_grad:
             own = own.view_as(own)  # of its own: other pairs may look at the same layer
             own.register_hook(lambda slope: slope * (len(self._pairs) * weights[0][index].detach()).to(slope.dtype))
         if len(self.projections) > 0:

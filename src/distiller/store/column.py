@@ -46,17 +46,20 @@ class Column:
     def _filled(self, chosen: Tensor, valid: Tensor, number: Tensor) -> Tensor:
         """[*valid, …]: where valid, the row of that number of the text; elsewhere zeros."""
         of_text = (-1, *[1] * (valid.dim() - 1))
-        row = (self.start[chosen].view(of_text) + number)[valid]
-        shard = self.shard[chosen].view(of_text).expand_as(valid)[valid]
-        first = self.shards[0].values
-        filled = first.new_zeros(*valid.shape, *first.shape[1:])
-        filled[valid] = self._rows(shard, row)
-        return filled
+        row = torch.where(valid, self.start[chosen].view(of_text) + number, 0)
+        rows = self._rows(self.shard[chosen], row)
+        rows.flatten(0, valid.dim() - 1).index_fill_(0, (~valid.flatten()).nonzero().squeeze(-1), 0)
+        return rows
 
     def _rows(self, shard: Tensor, row: Tensor) -> Tensor:
-        first = self.shards[0].values
-        gathered = first.new_empty(len(row), *first.shape[1:])
-        for number in shard.unique().tolist():
-            here = shard == number
-            gathered[here] = self.shards[number].at(row[here])
-        return gathered
+        """[*row.shape, …]: the rows of these numbers, of texts in the shards [texts]."""
+        present: list[int] = shard.unique().tolist()
+        first, *others = present
+        if not others:
+            return self.shards[first].at(row)
+        values = self.shards[first].values
+        rows = values.new_empty(*row.shape, *values.shape[1:])
+        for number in present:
+            here = (shard == number).nonzero().squeeze(-1)
+            rows.index_copy_(0, here, self.shards[number].at(row[here]))
+        return rows

@@ -34,8 +34,8 @@ class MappedRows:
         return cls(flat.view(about["shape"]), mapped)
 
     def at(self, rows: Tensor) -> Tensor:
-        """[chosen, …]: a copy of the rows of these numbers."""
-        chosen = self.values[rows]
+        """[*rows.shape, …]: a copy of the rows of these numbers."""
+        chosen = self.values.index_select(0, rows.flatten()).view(*rows.shape, *self.values.shape[1:])
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)  # it stays in the system's cache
         return chosen

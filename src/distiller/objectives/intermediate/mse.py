@@ -3,9 +3,10 @@
 from typing import Literal
 
 from torch import Tensor
+from torch.nn import functional
 
 from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
-from distiller.objectives.rows import counted, mean_over
+from distiller.objectives.rows import counted
 
 
 class HiddenMSE(HiddenLossConfig):
@@ -26,4 +27,5 @@ class HiddenMSELoss(HiddenLoss):
 
     def forward(self, student_states: Tensor, teacher_states: Tensor, mask: Tensor | None = None) -> Tensor:
         student, teacher, counts = counted(student_states, teacher_states, mask)
-        return mean_over((student - teacher).square().mean(dim=-1), counts)
+        values = counts.sum().clamp(min=1.0) * student.shape[-1]
+        return functional.mse_loss(student, teacher, reduction="sum") / values
