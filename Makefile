@@ -21,6 +21,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/objectives.py
 	$(BIN)/python benchmarks/mutual_information.py
 	$(BIN)/python benchmarks/speed.py --out runs/speed
+	$(BIN)/python benchmarks/store.py --out runs/speed
 
 docs: .venv/installed
 	$(BIN)/pytest tests/docs

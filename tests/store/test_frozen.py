@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from distiller import models
 from distiller.models import Reading
 from distiller.store import FrozenTeacher
+from distiller.store.config import Format
 from distiller.tasks import Tokens, tokenize
 
 TEXTS = [
@@ -16,6 +19,8 @@ TEXTS = [
     ("It is what it is, what else?",),
     ("Who would have thought that this much could be made of so little, and by so few?",),
     ("No.",),
+    ("So it goes, " * 9,),
+    ("So it goes, " * 9 + "on",),
 ]
 
 
@@ -31,7 +36,7 @@ def tokenizer() -> PreTrainedTokenizerBase:
 
 @pytest.fixture(scope="module")
 def tokens(tokenizer: PreTrainedTokenizerBase) -> Tokens:
-    return tokenize(TEXTS, tokenizer, 32)
+    return tokenize(TEXTS, tokenizer, 64)
 
 
 READINGS = [
@@ -43,15 +48,16 @@ READINGS = [
 ]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("reading", READINGS, ids=lambda reading: f"{reading.kind}-{reading.feature}")
 def test_what_it_says_of_a_text_does_not_depend_on_the_others_bit_for_bit(
-    teacher: PreTrainedModel, tokens: Tokens, reading: Reading
+    teacher: PreTrainedModel, tokens: Tokens, reading: Reading, dtype: Format
 ) -> None:
-    frozen = FrozenTeacher.of(teacher, reading, "float32", longest=512)
+    frozen = FrozenTeacher.of(teacher, reading, dtype, longest=512)
     with frozen.ready():
-        together = frozen(frozen.inputs(tokens, range(5)), 5, int(tokens.lengths.max()))
+        together = frozen(frozen.questions(tokens, range(len(TEXTS))), len(TEXTS), int(tokens.lengths.max()))
         for text, length in enumerate(tokens.lengths.tolist()):
-            alone = frozen(frozen.inputs(tokens, [text]), 1, length)
+            alone = frozen(frozen.questions(tokens, [text]), 1, length)
             assert torch.equal(together.logits[text], alone.logits[0])
             for layer in reading.layers:
                 of_text = together.layers[layer][text][..., : 1 if reading.feature else length, :]
@@ -63,12 +69,12 @@ def test_what_it_says_of_a_text_does_not_depend_on_the_others_bit_for_bit(
 def test_it_says_what_transformers_says(
     teacher: PreTrainedModel, tokens: Tokens, tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    batch = tokenizer([text for (text,) in TEXTS], padding=True, truncation=True, max_length=32, return_tensors="pt")
+    batch = tokenizer([text for (text,) in TEXTS], padding=True, truncation=True, max_length=64, return_tensors="pt")
     with torch.no_grad():
         expected = teacher(**batch, output_hidden_states=True)
     for dtype, tolerance in (("float32", 1e-5), ("bfloat16", 0.05)):
         frozen = FrozenTeacher.of(teacher, Reading("hidden_states", (2,)), dtype, longest=512)  # type: ignore[arg-type]
-        said = frozen(frozen.inputs(tokens, range(5)), *batch["input_ids"].shape)
+        said = frozen(frozen.questions(tokens, range(len(TEXTS))), *batch["input_ids"].shape)
         assert said.logits.dtype is said.layers[2].dtype is getattr(torch, dtype)
         valid = batch["attention_mask"].bool()
         states = expected.hidden_states[2][valid]
@@ -83,16 +89,41 @@ def test_the_teacher_itself_stays_as_it_is(teacher: PreTrainedModel) -> None:
 
 
 def test_no_batch_is_longer_than_the_teacher_reads(tokens: Tokens) -> None:
-    frozen = FrozenTeacher.of(_short(positions=20), None, "float32", longest=20)
     cut = Tokens(
-        {name: numbers[:18] for name, numbers in tokens.inputs.items()},
-        torch.tensor([18]),
+        {name: numbers[:41] for name, numbers in tokens.inputs.items()},
+        torch.tensor([41]),
         tokens.padding,
         pads_left=False,
     )
-    assert frozen.inputs(cut, [0])["input_ids"].shape[1] == 20
-    assert np.isfinite(frozen(frozen.inputs(cut, [0]), 1, 18).logits.numpy()).all()
-    assert FrozenTeacher.of(_short(positions=64), None, "float32", 64).inputs(cut, [0])["input_ids"].shape[1] == 32
+    for positions, length in ((41, 41), (64, 42)):
+        frozen = FrozenTeacher.of(_short(positions), None, "float32", longest=positions)
+        ((_, inputs),) = frozen.questions(cut, [0])
+        assert inputs["input_ids"].shape == (4, length)
+        assert np.isfinite(frozen(frozen.questions(cut, [0]), 1, 41).logits.numpy()).all()
+
+
+@given(st.lists(st.integers(1, 600), min_size=1, max_size=20))
+def test_each_text_is_read_at_a_length_of_its_own_that_is_little_more_than_it_has(lengths: list[int]) -> None:
+    frozen = FrozenTeacher.of(_short(positions=512), None, "float32", longest=512)
+    tokens = _numbered(lengths)
+    read_at = frozen.lengths(tokens).tolist()
+    seen = []
+    for rows, inputs in frozen.questions(tokens, range(len(lengths))):
+        assert len(inputs["input_ids"]) % 4 == 0
+        for row, ids in zip(rows.tolist(), inputs["input_ids"].tolist(), strict=False):
+            seen.append(row)
+            assert len(ids) == read_at[row]
+            assert ids == [row + 1] * lengths[row] + [0] * (len(ids) - lengths[row])
+            assert lengths[row] <= len(ids) <= max(lengths[row], min(512, 1.0625 * lengths[row] + 1))
+    assert sorted(seen) == [*range(len(lengths))]
+    assert len({read_at[row] for row, length in enumerate(lengths) if 32 < length <= 64}) <= 16
+
+
+def _numbered(lengths: list[int]) -> Tokens:
+    """Texts whose tokens are all the number of the text, from 1."""
+    ids = torch.arange(1, len(lengths) + 1).repeat_interleave(torch.tensor(lengths))
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    return Tokens(inputs, torch.tensor(lengths), dict.fromkeys(inputs, 0), pads_left=False)
 
 
 def _short(positions: int) -> PreTrainedModel:

@@ -36,7 +36,8 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 for step in range(3):
     texts = 1 if rank == 1 and step == 1 else 4  # one rank gets a last batch of one text
     inputs = {"input_ids": torch.randint(5, 100, (texts, 6)), "attention_mask": torch.ones(texts, 6).long()}
-    terms, _ = model(student_inputs=inputs, teacher_inputs=inputs, targets=torch.zeros(texts).long())
+    asked = [(torch.arange(texts), inputs)]
+    terms, _ = model(student_inputs=inputs, questions=asked, targets=torch.zeros(texts).long())
     optimizer.zero_grad()
     torch.stack([*terms.values()]).sum().backward()
     optimizer.step()

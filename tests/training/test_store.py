@@ -1,5 +1,6 @@
 """Runs whose teacher has answered: they learn what they would have learned from a live one, whatever happens."""
 
+import gc
 import json
 import os
 import shutil
@@ -11,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, BertForSequenceClassification
 
 from distiller import UserError, distill, training
 from distiller.runs import RunRecord
 from distiller.store import FrozenTeacher, store_folder
+from distiller.training import run
 from tiny_runs import pipeline_of, same, weights_of
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -56,6 +58,27 @@ def test_kept_and_live_give_the_same_losses_and_the_same_student(tiny_bert: Path
         if dtype == "float32":
             assert losses(records["on"]) == losses(records["off"])
             assert same(weights_of(tmp_path / dtype / "on"), weights_of(tmp_path / dtype / "off"))
+
+
+def test_no_teacher_is_in_memory_while_a_student_learns_from_what_is_kept(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def present() -> set[int]:
+        gc.collect()
+        return {id(thing) for thing in gc.get_objects() if type(thing) is BertForSequenceClassification}
+
+    def counting(*arguments: Any, **options: Any) -> Any:
+        found.append(len(present() - before))
+        return fit(*arguments, **options)
+
+    fit, found = run.fit, list[int]()
+    monkeypatch.setattr(run, "fit", counting)
+    for name, mode in (("kept", "on"), ("live", "off")):
+        before = present()
+        record = distill(pipeline_of(tiny_bert, store={"mode": mode}), tmp_path / name).record
+        assert record.metrics["teacher"]["test"]["accuracy"] >= 0
+    kept, live = found
+    assert kept == 1 < live
 
 
 def test_a_second_run_asks_the_teacher_nothing(

@@ -3,7 +3,7 @@
 from distiller.models.attention import attention_maps, attention_vectors
 from distiller.models.config import FinetuneConfig, Precision, StudentConfig, TeacherConfig
 from distiller.models.description import describe, fingerprint, size_on_disk
-from distiller.models.features import FROM_MAPS, Features, Kind, Reading, as_scores, cut_features, read
+from distiller.models.features import FROM_MAPS, Features, Kind, Reading, as_scores, joined_features, read
 from distiller.models.labels import classes_in_order_of
 from distiller.models.latency import BATCH, Latency, measure
 from distiller.models.loading import (
@@ -37,9 +37,9 @@ __all__ = [
     "check_layers",
     "classes_in_order_of",
     "cut",
-    "cut_features",
     "describe",
     "fingerprint",
+    "joined_features",
     "load_classifier",
     "load_config",
     "load_tokenizer",

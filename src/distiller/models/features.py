@@ -1,8 +1,9 @@
 """What a model gives for a batch: logits, and of its layers what somebody asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import torch
@@ -86,21 +87,45 @@ def as_scores(maps: Mapping[int, Tensor]) -> dict[int, Tensor]:
     return {layer: _logarithm(probabilities) for layer, probabilities in maps.items()}
 
 
-def cut_features(features: Features, reading: Reading | None, texts: int, length: int) -> Features:
-    """Features of the first `texts` of a batch, and of no more than `length` positions."""
-    mask = features.mask[:texts, :length]
-    logits = features.logits[:texts] if features.logits.dim() == 2 else features.logits[:texts, :length]
+def joined_features(
+    parts: Sequence[tuple[Tensor, Features]], reading: Reading | None, texts: int, length: int
+) -> Features:
+    """Features of a batch of so many texts, of parts of it that were read at lengths of their own.
+
+    Args:
+        parts: Which texts, [texts of the part], and what was read of them, perhaps of further ones after these.
+        reading: What was wanted.
+        texts: In the batch.
+        length: Of the batch; positions beyond are cut, and what no part has is zero.
+    """
+    rows, answers = zip(*parts, strict=True)
+    first = answers[0]
+    join = partial(_joined, rows, texts, length)
+    logits = join([answer.logits for answer in answers], (1,) if first.logits.dim() == 3 else ())
+    mask = join([answer.mask for answer in answers], (1,))
     if reading is None:
-        return replace(features, logits=logits, mask=mask, counts=mask)
-    layers = {layer: _cut(content[:texts], reading, length) for layer, content in features.layers.items()}
-    counts = features.counts[:texts, :length]
-    return replace(features, logits=logits, mask=mask, layers=layers, counts=counts)
+        return Features(logits, mask, {}, mask)
+    if reading.feature is not None:
+        layers = {layer: join([answer.layers[layer] for answer in answers], ()) for layer in reading.layers}
+        return Features(logits, mask, layers, join([answer.counts for answer in answers], ()))
+    axes = (-1, -2) if reading.kind in FROM_MAPS else (-2,)
+    layers = {layer: join([answer.layers[layer] for answer in answers], axes) for layer in reading.layers}
+    return Features(logits, mask, layers, mask)
 
 
-def _cut(content: Tensor, reading: Reading, length: int) -> Tensor:
-    if reading.kind in FROM_MAPS:
-        return content[..., :length, :length]
-    return content[..., :length, :]
+def _joined(rows: Sequence[Tensor], texts: int, length: int, contents: Sequence[Tensor], axes: Sequence[int]) -> Tensor:
+    """[texts, …], and `length` along the axes of positions: each content where its rows belong."""
+    shape = [texts, *contents[0].shape[1:]]
+    for axis in axes:
+        shape[axis] = length
+    joined = contents[0].new_zeros(shape)
+    for own, content in zip(rows, contents, strict=True):
+        target = joined
+        for axis in axes:
+            common = min(length, content.shape[axis])
+            target, content = target.narrow(axis, 0, common), content.narrow(axis, 0, common)
+        target.index_copy_(0, own, content[: len(own)])
+    return joined
 
 
 def _pooled(features: Features, feature: TextFeature | None) -> Features:

@@ -4,7 +4,7 @@ from distiller.store.choice import Choice, Need, choose
 from distiller.store.column import Column
 from distiller.store.config import StoreConfig
 from distiller.store.form import as_features, restored_layers, restored_logits
-from distiller.store.frozen import FrozenTeacher
+from distiller.store.frozen import FrozenTeacher, Question
 from distiller.store.outputs import TeacherOutputs, store_folder
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Column",
     "FrozenTeacher",
     "Need",
+    "Question",
     "StoreConfig",
     "TeacherOutputs",
     "as_features",

@@ -15,8 +15,14 @@ from distiller.models import Features, Reading
 from distiller.store.config import Format
 from distiller.tasks import Tokens
 
-ALIGNED_LENGTH, ALIGNED_BATCH = 16, 8
-"""Batches are filled up to multiples: then sums are in one order, whatever a text is padded or batched with."""
+ALIGNED_BATCH = 4
+"""Texts are asked about in multiples of it: products of fewer rows add up in another order."""
+
+LENGTHS_PER_DOUBLING = 16
+"""So many lengths a text may be padded to between 32 tokens and 64, and again to 128: at most 6 % are padding."""
+
+Question = tuple[Tensor, Mapping[str, Tensor]]
+"""Which texts of a batch, [texts]; and these, filled up, as they are to be given: each tensor [filled, length]."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +55,33 @@ class FrozenTeacher:
         """The number format that it computes in."""
         return str(self.model.dtype)
 
-    def inputs(self, tokens: Tokens, texts: Sequence[int]) -> dict[str, Tensor]:
-        """A batch of texts as it is to be given, each tensor [batch, length]: filled up, by the first of them again."""
-        filled = [*texts, *[texts[0]] * (-len(texts) % ALIGNED_BATCH)]
-        return tokens.batch(filled, tokens.length_of(texts, ALIGNED_LENGTH, at_most=self.longest))
+    def lengths(self, tokens: Tokens) -> Tensor:
+        """[texts]: the length at which it reads each text, whatever stands beside it."""
+        if tokens.pads_left:
+            return tokens.lengths  # rounding would move them
+        magnitude = torch.frexp(tokens.lengths.float()).exponent
+        step = (2 ** magnitude.long() // (2 * LENGTHS_PER_DOUBLING)).clamp(min=1)
+        rounded = -(-tokens.lengths // step) * step
+        return torch.minimum(rounded, tokens.lengths.clamp(min=self.longest))
+
+    def questions(self, tokens: Tokens, texts: Sequence[int]) -> list[Question]:
+        """A batch of texts, those of one length together; texts that are padded on the left all together."""
+        if tokens.pads_left:
+            return [(torch.arange(len(texts)), tokens.batch(_filled(texts), tokens.length_of(texts)))]
+        lengths = self.lengths(tokens)[torch.as_tensor(texts)]
+        present: list[int] = lengths.unique().tolist()
+        groups = [((lengths == length).nonzero().squeeze(-1), length) for length in present]
+        return [(rows, tokens.batch(_filled([texts[row] for row in rows]), length)) for rows, length in groups]
 
     @torch.no_grad()
-    def __call__(self, inputs: Mapping[str, Tensor], texts: int, length: int) -> Features:
-        """What it gives for the first `texts` of a batch, the positions cut at `length`."""
-        device = inputs["input_ids"].device
+    def __call__(self, questions: Sequence[Question], texts: int, length: int) -> Features:
+        """What it gives for all `texts` of a batch, padded to `length` or cut there."""
+        device = questions[0][0].device
         if self.model.device != device:
             self.model.to(device)  # type: ignore[arg-type]
         with torch.autocast(device.type, enabled=False):
-            features = models.read(self.model, inputs, self.reading)
-        return _converted(models.cut_features(features, self.reading, texts, length), self.dtype)
+            answers = [(rows, models.read(self.model, inputs, self.reading)) for rows, inputs in questions]
+        return _converted(models.joined_features(answers, self.reading, texts, length), self.dtype)
 
     @contextmanager
     def ready(self) -> Iterator[None]:
@@ -70,6 +89,10 @@ class FrozenTeacher:
         reads_maps = self.reading is not None and self.reading.kind in models.FROM_MAPS
         with models.attention_maps(*([self.model] if reads_maps else [])):
             yield
+
+
+def _filled(texts: Sequence[int]) -> list[int]:
+    return [*texts, *[texts[0]] * (-len(texts) % ALIGNED_BATCH)]
 
 
 def _converted(features: Features, dtype: torch.dtype) -> Features:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -121,10 +122,8 @@ class TeacherOutputs:
         return {name: shelf.column(digests) for name, shelf in self._shelves.items()}
 
     def _compute(self, tokens: Tokens, digests: Sequence[bytes], done: Callable[[int], None]) -> None:
-        by_length = sorted(self.lacking(digests), key=tokens.lengths.tolist().__getitem__)
         waiting: list[Batch] = []
-        for start in range(0, len(by_length), BATCH):
-            texts = by_length[start : start + BATCH]
+        for texts in self._batches(tokens, self.lacking(digests)):
             outputs = form.rows(self._answer(tokens, texts), self._teacher.reading)
             waiting.append(Batch([digests[text] for text in texts], outputs))
             if len(waiting) * BATCH >= TEXTS_PER_SHARD or sum(batch.bytes for batch in waiting) >= BYTES_PER_SHARD:
@@ -134,8 +133,15 @@ class TeacherOutputs:
         if waiting:
             self._keep(waiting)
 
+    def _batches(self, tokens: Tokens, texts: Sequence[int]) -> Iterator[list[int]]:
+        """Each of texts that the teacher reads at one length, the short ones first."""
+        lengths = self._teacher.lengths(tokens).tolist()
+        for _, alike in groupby(sorted(texts, key=lengths.__getitem__), key=lengths.__getitem__):
+            while batch := [*islice(alike, BATCH)]:
+                yield batch
+
     def _answer(self, tokens: Tokens, texts: Sequence[int]) -> Features:
-        return self._teacher(self._teacher.inputs(tokens, texts), len(texts), tokens.length_of(texts))
+        return self._teacher(self._teacher.questions(tokens, texts), len(texts), tokens.length_of(texts))
 
     def _keep(self, batches: list[Batch]) -> None:
         """Write a shard to each shelf that lacks any of them; a killed process may have reached only some shelves."""

@@ -1,6 +1,6 @@
 """What is trained: the student and the learned parts of the objective, with the frozen teacher beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from distiller import models, store
 from distiller.models import Features
 from distiller.objectives import Objective
-from distiller.store import FrozenTeacher
+from distiller.store import FrozenTeacher, Question
 
 
 class Distillation(nn.Module):
@@ -28,7 +28,7 @@ class Distillation(nn.Module):
         self,
         student_inputs: Mapping[str, Tensor],
         targets: Tensor,
-        teacher_inputs: Mapping[str, Tensor] | None = None,
+        questions: Sequence[Question] | None = None,
         teacher_logits: Tensor | None = None,
         teacher_layers: Mapping[int, Tensor] | None = None,
         further: Mapping[int, Tensor] | None = None,
@@ -38,13 +38,13 @@ class Distillation(nn.Module):
         Args:
             student_inputs: The batch as the student reads it, each tensor [batch, length].
             targets: [batch], the task's missing target where nobody has labelled the text.
-            teacher_inputs: The batch as the teacher is to read it; None if it has answered, or is not asked.
+            questions: The batch as the teacher is to read it; None if it has answered, or is not asked.
             teacher_logits: Its answer, [batch, classes].
             teacher_layers: By layer what was read of it, as `Features` has it.
             further: By layer, [texts, width]: the teacher's vectors of other texts.
         """
-        if teacher_inputs is not None and self._teacher is not None:
-            answer = self._teacher(teacher_inputs, *student_inputs["input_ids"].shape)
+        if questions is not None and self._teacher is not None:
+            answer = self._teacher(questions, *student_inputs["input_ids"].shape)
             teacher_logits, teacher_layers = answer.logits, answer.layers
         student = models.read(self.student, student_inputs, self.objective.reads_of_student)
         teacher: Features | None = None

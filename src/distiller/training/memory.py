@@ -1,9 +1,14 @@
-"""Memory that a step frees and the next one wants again."""
+"""Memory of a process that trains: what a step frees and the next one wants again, and what it need not hold."""
 
 import ctypes
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# Kernels of the processor are kept for each shape of a batch: a thousand unless told otherwise, hundreds of megabytes.
+# To make one anew takes no time that can be measured. oneDNN reads this when it makes its first.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 LARGEST, USUAL = 2**30, 2**25

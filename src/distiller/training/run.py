@@ -185,6 +185,8 @@ def _learn(plan: Plan, teacher: Teacher, record: RunRecord, out: Path) -> tuple[
     pipeline, task = plan.pipeline, plan.task
     student, objective = _student_and_objective(plan, teacher)
     examples, held_out, answering = _examples(plan, teacher, objective, record)
+    if answering is None:
+        teacher.release()
     distillation = Distillation(student, objective, answering)
     reading = objective.reads_of_student
     read_maps = reading is not None and reading.kind in models.FROM_MAPS

@@ -23,7 +23,7 @@ class Asked:
     tokens: Tokens
 
     def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:  # noqa: ARG002 - it pads for itself
-        return {"teacher_inputs": self.teacher.inputs(self.tokens, rows)}
+        return {"questions": self.teacher.questions(self.tokens, rows)}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -27,19 +26,41 @@ from distiller.version import __version__
 SUMMARY = "teacher.json"
 
 
-@dataclass(frozen=True)
 class Teacher:
     """A teacher that is ready to teach.
 
-    Attributes:
+    Args:
         model: In float32, in evaluation mode.
-        fingerprint: Of its weights and config.
+        source: Where that can be loaded from again.
         finetune_seconds: What its fine-tuning took, whenever that was; 0 if it came fine-tuned.
+
+    Attributes:
+        fingerprint: Of its weights and config.
     """
 
-    model: PreTrainedModel
-    fingerprint: str
-    finetune_seconds: float
+    def __init__(self, model: PreTrainedModel, source: str, finetune_seconds: float) -> None:
+        self.fingerprint = models.fingerprint(model)
+        self.finetune_seconds = finetune_seconds
+        self._source = source
+        self._model: PreTrainedModel | None = model
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """Loaded again if it was released.
+
+        Raises:
+            UserError: If it is another one by now.
+        """
+        if self._model is None:
+            model = models.load_classifier(self._source, {}, "teacher.model", seed=0)
+            if models.fingerprint(model) != self.fingerprint:
+                raise UserError("teacher.model", f"'{self._source}' changed during this run; start it again")
+            self._model = model
+        return self._model
+
+    def release(self) -> None:
+        """Have it in memory only when it is asked for again."""
+        self._model = None
 
 
 def prepare(plan: Plan, start: str) -> Teacher:
@@ -56,7 +77,7 @@ def prepare(plan: Plan, start: str) -> Teacher:
     config = plan.pipeline.teacher.finetune
     if config is None:
         model = models.load_classifier(source, {}, "teacher.model", seed)
-        return Teacher(model, models.fingerprint(model), 0.0)
+        return Teacher(model, source, 0.0)
     folder = cache_folder() / "teachers" / _key(plan, config, start)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
@@ -102,7 +123,7 @@ def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
     )
     model.to("cpu").eval()  # type: ignore[arg-type]
     models.save(model, reader.tokenizer, folder)
-    ready = Teacher(model, models.fingerprint(model), round(course.seconds, 2))
+    ready = Teacher(model, str(folder), round(course.seconds, 2))
     write_json(folder / SUMMARY, {"finetune_seconds": ready.finetune_seconds, "fingerprint": ready.fingerprint})
     shutil.rmtree(checkpoints, ignore_errors=True)
     return ready
@@ -115,6 +136,5 @@ def _kept(folder: Path) -> Teacher | None:
         model = models.load_classifier(str(folder), {}, "teacher.model", seed=0)
     except (OSError, ValueError, UserError):
         return None
-    if models.fingerprint(model) != summary["fingerprint"]:
-        return None
-    return Teacher(model, summary["fingerprint"], summary["finetune_seconds"])
+    teacher = Teacher(model, str(folder), summary["finetune_seconds"])
+    return teacher if teacher.fingerprint == summary["fingerprint"] else None

@@ -11,6 +11,7 @@ from distiller.errors import UserError
 from distiller.objectives import Objective
 from distiller.store import Choice, FrozenTeacher, Need, TeacherOutputs
 from distiller.tasks import Tokens
+from distiller.training.memory import freed_memory_reused
 from distiller.training.plan import Plan
 from distiller.training.progress import TextsBar
 from distiller.training.signal import Kept
@@ -100,7 +101,7 @@ def _built(outputs: TeacherOutputs, tokens: Tokens, digests: Sequence[bytes], ch
     if lacking == 0:
         return choice
     try:
-        with TextsBar("asking the teacher", lacking) as bar:
+        with TextsBar("asking the teacher", lacking) as bar, freed_memory_reused():
             outputs.build(
                 tokens, digests, bar.advance, lambda: _say("another process computes outputs of this teacher: waiting")
             )
