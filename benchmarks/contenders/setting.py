@@ -111,9 +111,9 @@ class Start:
         """A batch, padded to the longest of its texts."""
         return dict(self.tokenizer.pad([*texts], return_tensors="pt"))
 
-    def optimizer(self) -> torch.optim.AdamW:
+    def optimizer(self, fused: bool | None = True) -> torch.optim.AdamW:  # noqa: FBT001, FBT002 - as torch has it
         """Of the student."""
-        return adamw(self.student, self.setting.learning_rate, self.setting.weight_decay)
+        return adamw(self.student, self.setting.learning_rate, self.setting.weight_decay, fused)
 
 
 class Order(LengthBucketSampler):
@@ -145,15 +145,20 @@ def read_split(
     return texts, torch.tensor([model.config.label2id[row["label"]] for row in rows])
 
 
-def adamw(module: torch.nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW without decay on biases and LayerNorm, in the fused implementation, which is the Trainer's default."""
+def adamw(
+    module: torch.nn.Module,
+    learning_rate: float,
+    weight_decay: float,
+    fused: bool | None = True,  # noqa: FBT001, FBT002 - as torch has it
+) -> torch.optim.AdamW:
+    """AdamW without decay on biases and LayerNorm; fused, as the Trainer's default is, unless torch is to choose."""
     decayed: list[torch.nn.Parameter] = []
     others: list[torch.nn.Parameter] = []
     for name, parameter in module.named_parameters():
         spared = "bias" in name or "layernorm" in name.lower()
         (others if spared else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=fused)
 
 
 def masked_mse(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
-"""TextBrewer as its README has it: `textbrewer` pads all texts to one length, `textbrewer-dynamic` each batch.
+"""TextBrewer. `textbrewer` is as its README has it: all texts padded to one length, AdamW as torch has it by default.
+`textbrewer-dynamic` is what a careful user makes of it: each batch padded to its longest text, AdamW fused.
 
 Its `kd_loss` is a cross-entropy without the factor T², and it sums its matches, each of which leaves padding out where
 the adaptor gives `inputs_mask`: weights T² and one over the number of matches make the loss that of the others but for
@@ -39,7 +40,7 @@ def train(start: Start, name: str, scratch: Path) -> None:
     schedule = {"num_warmup_steps": start.warmup_steps, "num_training_steps": start.steps}
     with distiller:
         distiller.train(
-            start.optimizer(),
+            start.optimizer(fused=True if name == "textbrewer-dynamic" else None),
             loader(start, name),
             num_epochs=setting.epochs,
             scheduler_class=get_linear_schedule_with_warmup,
