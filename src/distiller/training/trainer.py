@@ -132,6 +132,12 @@ class DistillationTrainer(Trainer):
         (Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}" / STATE).unlink(missing_ok=True)
         super()._save_checkpoint(*args, **kwargs)
 
+    def _load_best_model(self) -> None:
+        # Nothing is learned any more: gradients and moments, three times the model, need not lie beside what is loaded.
+        cast("torch.nn.Module", self.model).zero_grad()
+        cast("torch.optim.Optimizer", self.optimizer).state.clear()
+        super()._load_best_model()
+
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
