@@ -72,8 +72,9 @@ def test_it_says_what_transformers_says(
     batch = tokenizer([text for (text,) in TEXTS], padding=True, truncation=True, max_length=64, return_tensors="pt")
     with torch.no_grad():
         expected = teacher(**batch, output_hidden_states=True)
-    for dtype, tolerance in (("float32", 1e-5), ("bfloat16", 0.05)):
-        frozen = FrozenTeacher.of(teacher, Reading("hidden_states", (2,)), dtype, longest=512)  # type: ignore[arg-type]
+    tolerances: dict[Format, float] = {"float32": 1e-5, "bfloat16": 0.05}
+    for dtype, tolerance in tolerances.items():
+        frozen = FrozenTeacher.of(teacher, Reading("hidden_states", (2,)), dtype, longest=512)
         said = frozen(frozen.questions(tokens, range(len(TEXTS))), *batch["input_ids"].shape)
         assert said.logits.dtype is said.layers[2].dtype is getattr(torch, dtype)
         valid = batch["attention_mask"].bool()

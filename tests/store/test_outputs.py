@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from transformers import PreTrainedModel
 from distiller import models, store
 from distiller.models import Reading
 from distiller.store import FrozenTeacher, TeacherOutputs
+from distiller.store.config import Format
 from distiller.tasks import Tokens, tokenize
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -43,7 +43,7 @@ def tokens(tiny_bert: Path) -> Tokens:
 def opened(
     teacher: PreTrainedModel,
     reading: Reading | None = None,
-    dtype: Literal["float32", "bfloat16"] = "float32",
+    dtype: Format = "float32",
     tokenizer: str = "tokenizer",
 ) -> TeacherOutputs:
     frozen = FrozenTeacher.of(teacher, reading, dtype, longest=24)
@@ -95,6 +95,30 @@ def test_each_input_is_computed_once_ever(teacher: PreTrainedModel, tokens: Toke
     reading = Reading("hidden_states", (2,), "cls")
     assert build(opened(teacher, reading), tokens) == 40  # another layer: it has to be asked again
     assert build(opened(teacher), tokens) == 0
+
+
+def test_shards_are_filled_however_many_lengths_texts_have(
+    teacher: PreTrainedModel, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distiller.store.outputs.TEXTS_PER_SHARD", 14)
+    assert len(tokens.lengths.unique()) > 10  # so that batches are of three or four texts each
+    outputs = opened(teacher)
+    build(outputs, tokens)
+    sizes = sorted(len(shard.values) for shard in outputs.columns(tokens.digests())["logits"].shards)
+    assert sum(sizes) == 40
+    assert all(14 <= size < 14 + 8 for size in sizes[1:])
+
+
+def test_other_batches_are_other_entries(
+    teacher: PreTrainedModel, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On their shape the last bits of an answer depend: kept and live have to have the same."""
+    build(opened(teacher), tokens)
+    for rule in ("LENGTHS_PER_DOUBLING", "ALIGNED_BATCH"):
+        with monkeypatch.context() as changed:
+            changed.setattr(f"distiller.store.frozen.{rule}", 8)
+            assert len(opened(teacher).lacking(tokens.digests())) == 40
+    assert opened(teacher).lacking(tokens.digests()) == []
 
 
 def test_any_change_of_the_teacher_or_of_what_is_wanted_is_another_entry(

@@ -54,10 +54,9 @@ class Column:
     def _rows(self, shard: Tensor, row: Tensor) -> Tensor:
         """[*row.shape, …]: the rows of these numbers, of texts in the shards [texts]."""
         present: list[int] = shard.unique().tolist()
-        first, *others = present
-        if not others:
-            return self.shards[first].at(row)
-        values = self.shards[first].values
+        if len(present) == 1:
+            return self.shards[present[0]].at(row)
+        values = self.shards[present[0]].values
         rows = values.new_empty(*row.shape, *values.shape[1:])
         for number in present:
             here = (shard == number).nonzero().squeeze(-1)

@@ -55,10 +55,13 @@ class FrozenTeacher:
         """The number format that it computes in."""
         return str(self.model.dtype)
 
+    @property
+    def batches(self) -> str:
+        """On what besides a text the last bits of an answer depend."""
+        return f"{LENGTHS_PER_DOUBLING} lengths a doubling, {ALIGNED_BATCH} texts"
+
     def lengths(self, tokens: Tokens) -> Tensor:
-        """[texts]: the length at which it reads each text, whatever stands beside it."""
-        if tokens.pads_left:
-            return tokens.lengths  # rounding would move them
+        """[texts]: the length at which it reads each text, whatever stands beside it; it is padded on the right."""
         magnitude = torch.frexp(tokens.lengths.float()).exponent
         step = (2 ** magnitude.long() // (2 * LENGTHS_PER_DOUBLING)).clamp(min=1)
         rounded = -(-tokens.lengths // step) * step
@@ -68,10 +71,11 @@ class FrozenTeacher:
         """A batch of texts, those of one length together; texts that are padded on the left all together."""
         if tokens.pads_left:
             return [(torch.arange(len(texts)), tokens.batch(_filled(texts), tokens.length_of(texts)))]
-        lengths = self.lengths(tokens)[torch.as_tensor(texts)]
+        chosen = torch.as_tensor(texts)
+        lengths = self.lengths(tokens)[chosen]
         present: list[int] = lengths.unique().tolist()
         groups = [((lengths == length).nonzero().squeeze(-1), length) for length in present]
-        return [(rows, tokens.batch(_filled([texts[row] for row in rows]), length)) for rows, length in groups]
+        return [(rows, tokens.batch(_filled(chosen[rows].tolist()), length)) for rows, length in groups]
 
     @torch.no_grad()
     def __call__(self, questions: Sequence[Question], texts: int, length: int) -> Features:

@@ -50,7 +50,8 @@ class TeacherOutputs:
     """What is kept of what one teacher says, and how more is added.
 
     Its folder is named by the SHA-256 of what the outputs depend on besides the inputs: the teacher's weights and
-    config, its tokenizer, the number formats. So a teacher that has been changed in place is another one.
+    config, its tokenizer, the number formats, the shape of batches. So a teacher that has been changed in place is
+    another one.
 
     Args:
         teacher: The teacher.
@@ -65,6 +66,7 @@ class TeacherOutputs:
             "tokenizer": tokenizer,
             "dtype": str(teacher.dtype),
             "precision": teacher.precision,
+            "batches": teacher.batches,
         }
         self.folder = store_folder() / hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
         self._teacher = teacher
@@ -126,7 +128,7 @@ class TeacherOutputs:
         for texts in self._batches(tokens, self.lacking(digests)):
             outputs = form.rows(self._answer(tokens, texts), self._teacher.reading)
             waiting.append(Batch([digests[text] for text in texts], outputs))
-            if len(waiting) * BATCH >= TEXTS_PER_SHARD or sum(batch.bytes for batch in waiting) >= BYTES_PER_SHARD:
+            if _fill_a_shard(waiting):
                 self._keep(waiting)
                 waiting = []
             done(len(texts))
@@ -164,3 +166,8 @@ class TeacherOutputs:
             yield
         finally:
             lock.release()
+
+
+def _fill_a_shard(batches: Sequence[Batch]) -> bool:
+    texts = sum(len(batch.digests) for batch in batches)
+    return texts >= TEXTS_PER_SHARD or sum(batch.bytes for batch in batches) >= BYTES_PER_SHARD
