@@ -1,6 +1,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -232,6 +233,20 @@ def test_the_student_learns_from_pairs_by_their_weight_and_what_is_learned_besid
     (of_student, of_learned), (expected, _) = slopes(both), slopes(alone)
     assert torch.allclose(of_student, expected, atol=1e-7)
     assert sum(slope > 0 for slope in of_learned) > len(of_learned) / 2 + 1
+
+
+def test_the_student_learns_from_pairs_by_their_weight_where_nothing_is_learned_beside_it() -> None:
+    """The gradient of Σ w_i · mean of (s - t_i)² over valid positions and width, by hand."""
+    layers = Layers([(1, 1), (1, 2)], FixedWeights([1.0, 3.0]), 6, 6)
+    objective = Objective(_config(prediction=None, intermediate={"type": "mse"}), layers, functional.cross_entropy, 0)
+    student, teacher = _features(0, 1, 6), _features(1, 2, 6)
+    states = student.layers[1].requires_grad_()
+    objective(student, teacher, TARGETS)[0]["intermediate.mse"].backward()
+    own, first, second = (layer.detach().numpy() for layer in (states, teacher.layers[1], teacher.layers[2]))
+    valid = MASK.numpy()[..., None]
+    expected = 2 * (0.25 * (own - first) + 0.75 * (own - second)) * valid / (valid.sum() * 6)
+    assert states.grad is not None
+    assert np.allclose(states.grad.numpy(), expected, atol=1e-6)
 
 
 def test_learned_weights_of_pairs_get_their_gradient() -> None:
