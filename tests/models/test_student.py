@@ -32,7 +32,7 @@ def _without_layers(model: PreTrainedModel, kept: list[int]) -> PreTrainedModel:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @torch.no_grad()
-def test_a_student_that_keeps_all_layers_gives_the_logits_of_thedrawn(architecture: str) -> None:
+def test_a_student_that_keeps_all_layers_gives_the_logits_of_the_teacher(architecture: str) -> None:
     teacher = drawn(architecture)
     student = models.cut(teacher, [0, 1, 2, 3], seed=1)
     assert torch.equal(student(**INPUTS).logits, teacher(**INPUTS).logits)

@@ -99,18 +99,15 @@ def joined_features(
         length: Of the batch; positions beyond are cut, and what no part has is zero.
     """
     rows, answers = zip(*parts, strict=True)
-    first = answers[0]
     join = partial(_joined, rows, texts, length)
-    logits = join([answer.logits for answer in answers], (1,) if first.logits.dim() == 3 else ())
+    logits = join([answer.logits for answer in answers], (1,) if answers[0].logits.dim() == 3 else ())
     mask = join([answer.mask for answer in answers], (1,))
     if reading is None:
         return Features(logits, mask, {}, mask)
-    if reading.feature is not None:
-        layers = {layer: join([answer.layers[layer] for answer in answers], ()) for layer in reading.layers}
-        return Features(logits, mask, layers, join([answer.counts for answer in answers], ()))
-    axes = (-1, -2) if reading.kind in FROM_MAPS else (-2,)
+    axes = () if reading.feature is not None else (-1, -2) if reading.kind in FROM_MAPS else (-2,)
     layers = {layer: join([answer.layers[layer] for answer in answers], axes) for layer in reading.layers}
-    return Features(logits, mask, layers, mask)
+    counts = mask if reading.feature is None else join([answer.counts for answer in answers], ())
+    return Features(logits, mask, layers, counts)
 
 
 def _joined(rows: Sequence[Tensor], texts: int, length: int, contents: Sequence[Tensor], axes: Sequence[int]) -> Tensor:
