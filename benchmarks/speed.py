@@ -8,7 +8,7 @@ and started again. Each contender's script says how it is used.
 
 What to know when reading the numbers. All take texts in Distiller's own order, in which like lengths stand together:
 peers that pad batches to their longest text profit from it as we do. All but `textbrewer` have the fused AdamW, which
-the examples of TextBrewer and torchdistill have not: torch's default one takes seven times as long on a CPU. The time
+the examples of TextBrewer and torchdistill have not: torch's default one takes six times as long on a CPU. The time
 is that of training and of whatever a contender computes for it beforehand, such as our store of teacher outputs; not
 that of loading, tokenising or evaluation. Saving is counted as each does it by default: we a checkpoint an epoch, the
 Trainer one every 500 steps and one at the end, TextBrewer the weights of each epoch, torchdistill nothing. Peak memory

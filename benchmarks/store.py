@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -65,21 +66,15 @@ def teacher_of(setting: Setting) -> FrozenTeacher:
 
 def bare_loop(frozen: FrozenTeacher, tokens: Tokens, digests: list[bytes], folder: Path) -> Callable[[], None]:
     """The forward passes that building makes, without anything else."""
-    asked = []
-    answer = FrozenTeacher.__call__
-
-    def noted(self: FrozenTeacher, questions: list, *rest: int) -> object:  # type: ignore[type-arg]
-        asked.extend(inputs for _, inputs in questions)
-        return answer(self, questions, *rest)
-
-    FrozenTeacher.__call__ = noted  # type: ignore[method-assign, assignment]
+    asked: list[dict[str, Any]] = []
+    hook = frozen.model.register_forward_pre_hook(lambda _, __, inputs: asked.append(inputs), with_kwargs=True)
     build(frozen, tokens, digests, folder)
-    FrozenTeacher.__call__ = answer  # type: ignore[method-assign]
+    hook.remove()
 
     @torch.no_grad()
     def loop() -> None:
         for inputs in asked:
-            frozen.model(**inputs, output_hidden_states=True)
+            frozen.model(**inputs)
 
     return loop
 

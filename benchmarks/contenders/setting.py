@@ -111,9 +111,9 @@ class Start:
         """A batch, padded to the longest of its texts."""
         return dict(self.tokenizer.pad([*texts], return_tensors="pt"))
 
-    def optimizer(self, fused: bool | None = True) -> torch.optim.AdamW:  # noqa: FBT001, FBT002 - as torch has it
+    def optimizer(self, *, fused: bool | None = True) -> torch.optim.AdamW:
         """Of the student."""
-        return adamw(self.student, self.setting.learning_rate, self.setting.weight_decay, fused)
+        return adamw(self.student, self.setting.learning_rate, self.setting.weight_decay, fused=fused)
 
 
 class Order(LengthBucketSampler):
@@ -146,10 +146,7 @@ def read_split(
 
 
 def adamw(
-    module: torch.nn.Module,
-    learning_rate: float,
-    weight_decay: float,
-    fused: bool | None = True,  # noqa: FBT001, FBT002 - as torch has it
+    module: torch.nn.Module, learning_rate: float, weight_decay: float, *, fused: bool | None = True
 ) -> torch.optim.AdamW:
     """AdamW without decay on biases and LayerNorm; fused, as the Trainer's default is, unless torch is to choose."""
     decayed: list[torch.nn.Parameter] = []

@@ -9,13 +9,13 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-# Kernels of the processor are kept for each shape of a batch: a thousand unless told otherwise, hundreds of megabytes.
+# Kernels of the processor are kept for each shape of a batch: a thousand unless told otherwise, for a run's whole life.
 # To make those of a batch anew takes about a hundredth of a step. oneDNN reads this when it makes its first.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 STEPS_KEPT = 50
-"""Getting it from the system again takes as long as a third of a step."""
+"""Getting it from the system again takes as long as a quarter of a step."""
 
 LARGEST, USUAL = 2**30, 2**25
 """Bytes; the second is what glibc's own threshold rises to in a process that uses large blocks."""
