@@ -6,6 +6,7 @@ All share the teacher of a seed. Finished runs are reused, so that the script ca
 """
 
 import argparse
+import math
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,13 @@ OBJECTIVES: dict[str, list[str]] = {
     },
     "kl and mi, feature mean": ["objective.intermediate={type: mi, feature: mean}", BALANCED],
     "kl and mi, feature tokens": ["objective.intermediate={type: mi, feature: tokens}", BALANCED],
+    **{
+        f"kl and {name}, 1024 further negatives": [
+            f"objective.intermediate={{type: {name}, negatives: store, extra_negatives: 1024}}",
+            BALANCED,
+        ]
+        for name in ("infonce", "mi")
+    },
     "kl and mi, mapping emd": ["objective.intermediate={type: mi}", "mapping={type: emd}", BALANCED],
     "kl and mse, mapping emd": ["objective.intermediate={type: mse}", "mapping={type: emd}", BALANCED],
 }
@@ -45,23 +53,29 @@ def main() -> None:
                     "objective": title,
                     "accuracy": 100 * record.metrics["score"],
                     "retention": 100 * (record.retention or 0.0),
+                    "nats": _last_pair(record.metrics.get("mutual_information", {})),
                     "seconds": record.cost["train_seconds"],
                 }
             )
     print(_table(pd.DataFrame(rows)))
 
 
+def _last_pair(bounds: dict[str, float]) -> float:
+    """What a bound shows of the teacher's last layer in the student's, in nats, on validation; NaN if it is none."""
+    return next(reversed(bounds.values()), math.nan)
+
+
 def _table(frame: pd.DataFrame) -> str:
     """Markdown: mean, least and most over the seeds, in points of accuracy on test; the best first."""
     grouped = frame.groupby("objective", sort=False)
     best_first = grouped["accuracy"].mean().sort_values(ascending=False).index
-    lines = ["| objective | accuracy | retention | training, seconds |", "|---|---|---|---|"]
+    lines = ["| objective | accuracy | retention | last pair, nats | training, seconds |", "|---|---|---|---|---|"]
     for objective in best_first:
         rows = grouped.get_group(objective)
         accuracy = f"{rows['accuracy'].mean():.1f} ({rows['accuracy'].min():.1f} to {rows['accuracy'].max():.1f})"
-        lines.append(
-            f"| {objective} | {accuracy} | {rows['retention'].mean():.1f} % | {rows['seconds'].median():.0f} |"
-        )
+        nats = "" if rows["nats"].isna().any() else f"{rows['nats'].mean():.2f}"
+        retention, seconds = rows["retention"].mean(), rows["seconds"].median()
+        lines.append(f"| {objective} | {accuracy} | {retention:.1f} % | {nats} | {seconds:.0f} |")
     return "\n".join(lines)
 
 
