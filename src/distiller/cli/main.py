@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from distiller.cli.augment import augment
 from distiller.cli.demo import demo
 from distiller.cli.distill import distill
 from distiller.cli.doctor import doctor
@@ -28,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, finetune, distill, evaluate, doctor):
+for command in (demo, finetune, distill, evaluate, augment, doctor):
     app.command()(command)
 app.add_typer(store, name="store")
 

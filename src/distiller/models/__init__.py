@@ -5,6 +5,7 @@ from distiller.models.config import FinetuneConfig, Precision, StudentConfig, Te
 from distiller.models.description import describe, fingerprint, size_on_disk
 from distiller.models.features import FROM_MAPS, Features, Kind, Reading, as_scores, joined_features, read
 from distiller.models.labels import classes_in_order_of
+from distiller.models.language import load_masked_language_model, load_translation_model
 from distiller.models.latency import BATCH, Latency, measure
 from distiller.models.loading import (
     load_classifier,
@@ -42,7 +43,9 @@ __all__ = [
     "joined_features",
     "load_classifier",
     "load_config",
+    "load_masked_language_model",
     "load_tokenizer",
+    "load_translation_model",
     "longest_text",
     "measure",
     "quiet",

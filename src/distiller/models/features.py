@@ -62,7 +62,7 @@ def read(model: PreTrainedModel, inputs: Mapping[str, Tensor], reading: Reading 
 
     Args:
         model: Any with logits; for what comes of attention maps within `attention_maps`.
-        inputs: What it takes, each [batch, length].
+        inputs: What it takes, each [batch, length], or [batch, length, width] of embeddings; with the attention mask.
         reading: What of its layers is wanted; None for logits alone, which costs nothing besides.
     """
     kind = reading.kind if reading is not None else None
@@ -71,7 +71,7 @@ def read(model: PreTrainedModel, inputs: Mapping[str, Tensor], reading: Reading 
         recording = attention_vectors(model)
     with recording as vectors:
         output = model(**inputs, output_hidden_states=kind == "hidden_states", output_attentions=kind in FROM_MAPS)
-    mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
+    mask = inputs["attention_mask"] if "attention_mask" in inputs else torch.ones_like(inputs["input_ids"])
     if reading is None:
         return Features(output.logits, mask, {}, mask)
     if reading.kind == "hidden_states":

@@ -63,12 +63,12 @@ def load_config(model: str, place: str) -> PretrainedConfig:
         UserError: At `place`, if there is no such model, its config makes no model, or it is no encoder with a
             sequence-classification head in transformers.
     """
-    with _read_from(model, place):
+    with read_from(model, place):
         config: PretrainedConfig = AutoConfig.from_pretrained(locate(model))
     lacking = _what_it_lacks(config)
     if lacking:
         raise UserError(place, f"{model!r} is a {config.model_type} model, which {lacking}; give an encoder, e.g. BERT")
-    with _read_from(model, place):
+    with read_from(model, place):
         _without_weights(config)
     return config
 
@@ -114,7 +114,7 @@ def load_tokenizer(model: str, place: str) -> PreTrainedTokenizerBase:
     Raises:
         UserError: At `place`, if `model` has none.
     """
-    with _read_from(model, place):
+    with read_from(model, place):
         tokenizer = AutoTokenizer.from_pretrained(locate(model))
         _refuse_empty(tokenizer, model, place)
     if tokenizer.pad_token is None:
@@ -150,7 +150,7 @@ def load_classifier(model: str, head: dict[str, Any], place: str, seed: int) -> 
             besides those of a new head.
     """
     loaded: PreTrainedModel
-    with _read_from(model, place), seeded(seed):
+    with read_from(model, place), seeded(seed):
         loaded, info = AutoModelForSequenceClassification.from_pretrained(
             locate(model),
             dtype=torch.float32,
@@ -250,7 +250,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _read_from(model: str, place: str) -> Iterator[None]:
+def read_from(model: str, place: str) -> Iterator[None]:
     """What transformers raises has many types: whichever it is, it is about what the user has named."""
     try:
         _refuse_wrong_folder(model, place)

@@ -90,7 +90,12 @@ class Objective(nn.Module):
         return self.between_layers.reads_of_teacher if self.between_layers is not None else None
 
     def forward(
-        self, student: Features, teacher: Features | None, targets: Tensor
+        self,
+        student: Features,
+        teacher: Features | None,
+        targets: Tensor,
+        partners: Tensor | None = None,
+        share: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The weighted (and balanced) terms by name, each a scalar: the loss is their sum. Then what is only looked at.
 
@@ -101,6 +106,9 @@ class Objective(nn.Module):
             student: Of the student, read as `reads_of_student` says.
             teacher: Of the teacher for the same texts, as `reads_of_teacher` says; None if no term needs it.
             targets: [batch], the task's missing target where nobody has labelled the text.
+            partners: [batch], the text of the batch with which each is mixed, and whose target counts too; None if
+                texts are not mixed.
+            share: [], that of the first of two.
 
         Raises:
             ValueError: If a term needs the teacher, or layers, and they are not there.
@@ -113,13 +121,19 @@ class Objective(nn.Module):
             mask = student.mask if student.logits.dim() == 3 else None
             raw[f"prediction.{self._prediction.type}"] = self.prediction_loss(student.logits, teacher.logits, mask)
         if self._hard_label_weight > 0:
-            raw["hard_label"] = self._hard_label_loss(student.logits, targets)
+            raw["hard_label"] = self._of_labels(student.logits, targets, partners, share)
         if self.between_layers is not None and teacher is not None:
             value, observed = self.between_layers(student, teacher)
             raw[f"intermediate.{self.between_layers.config.type}"] = value
         balanced = self.balance(raw) if self.balance is not None else raw
         terms = {name: self._weights[name] * value for name, value in balanced.items()}
         return terms, {**observed, **{f"raw.{name}": value for name, value in raw.items()}}
+
+    def _of_labels(self, logits: Tensor, targets: Tensor, partners: Tensor | None, share: Tensor | None) -> Tensor:
+        loss = self._hard_label_loss(logits, targets)
+        if partners is None or share is None:
+            return loss
+        return share * loss + (1 - share) * self._hard_label_loss(logits, targets[partners])
 
 
 class BetweenLayers(nn.Module):

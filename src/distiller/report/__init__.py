@@ -1,8 +1,17 @@
 """What people look at after a run: a table in the terminal, and a page with pictures."""
 
+from distiller.report.augmentation import augmentation_table, write_augmentation
 from distiller.report.inventory import store_table, write_inventory
 from distiller.report.page import write
 from distiller.report.rows import Entry
 from distiller.report.terminal import comparison
 
-__all__ = ["Entry", "comparison", "store_table", "write", "write_inventory"]
+__all__ = [
+    "Entry",
+    "augmentation_table",
+    "comparison",
+    "store_table",
+    "write",
+    "write_augmentation",
+    "write_inventory",
+]

@@ -77,12 +77,16 @@ class FrozenTeacher:
         groups = [((lengths == length).nonzero().squeeze(-1), length) for length in present]
         return [(rows, tokens.batch(_filled(chosen[rows].tolist()), length)) for rows, length in groups]
 
+    def move_to(self, device: torch.device) -> None:
+        """Have it where its questions are."""
+        if self.model.device != device:
+            self.model.to(device)  # type: ignore[arg-type]
+
     @torch.no_grad()
     def __call__(self, questions: Sequence[Question], texts: int, length: int) -> Features:
         """What it gives for all `texts` of a batch, padded to `length` or cut there."""
         device = questions[0][0].device
-        if self.model.device != device:
-            self.model.to(device)  # type: ignore[arg-type]
+        self.move_to(device)
         with torch.autocast(device.type, enabled=False):
             answers = [(rows, models.read(self.model, inputs, self.reading)) for rows, inputs in questions]
         return _converted(models.joined_features(answers, self.reading, texts, length), self.dtype)

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from distiller.augment import Mixup
 from distiller.data import Examples
 from distiller.tasks import SequenceTask, Tokens, joined, tokenize
 
@@ -69,13 +70,22 @@ class TrainingSet(Dataset[int]):
         target_dtype: The task's.
         signal: What a batch holds of the teacher.
         longest: How many tokens all models can read.
+        mixup: How texts are mixed; None if they are not.
     """
 
-    def __init__(self, student: Encoded, target_dtype: torch.dtype, signal: Signal, longest: int) -> None:
+    def __init__(
+        self,
+        student: Encoded,
+        target_dtype: torch.dtype,
+        signal: Signal,
+        longest: int,
+        mixup: Mixup | None = None,
+    ) -> None:
         self._tokens = student.tokens
         self._targets = torch.tensor(student.targets, dtype=target_dtype)
         self._signal = signal
         self._longest = longest
+        self._mixup = mixup
 
     def __len__(self) -> int:
         return len(self._targets)
@@ -89,10 +99,14 @@ class TrainingSet(Dataset[int]):
         return self._tokens.lengths.tolist()
 
     def collate(self, rows: Sequence[int]) -> dict[str, Any]:
-        """A batch, as arguments of `Distillation`: inputs of the student, each [batch, length]; `targets` [batch]."""
+        """A batch, as arguments of `Distillation`.
+
+        Inputs of the student, each [batch, length]; `targets` [batch]; the teacher's signal; what is mixed with what.
+        """
         length = self._tokens.length_of(rows, ALIGNED_LENGTH, at_most=self._longest)
         return {
             "student_inputs": self._tokens.batch(rows, length),
             "targets": self._targets[torch.as_tensor(rows)],
             **self._signal.of(rows, length),
+            **(self._mixup.of(rows) if self._mixup is not None else {}),
         }

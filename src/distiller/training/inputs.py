@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from distiller import models
+from distiller.augment import Policy
 from distiller.errors import UserError
 from distiller.files import write_json
 from distiller.training.plan import Plan
@@ -13,10 +14,16 @@ FILE = "inputs.json"
 
 
 def fingerprints(plan: Plan) -> dict[str, str]:
-    """SHA-256 of the data and of the checkpoints that a plan reads, whatever the names of their files."""
+    """SHA-256 of the data and of the checkpoints that a plan reads, whatever the names of their files.
+
+    Raises:
+        UserError: If a checkpoint, or what augmentation works with, is not there.
+    """
     pipeline, head = plan.pipeline, plan.task.head(plan.classes)
     teacher = _of_model(pipeline.teacher.model, head if pipeline.teacher.finetune else {}, "teacher.model")
     found = {"data": plan.dataset.fingerprint, "teacher": teacher}
+    if pipeline.augmentation.steps:
+        found["augmentation"] = Policy(pipeline.augmentation.steps).fingerprint
     if pipeline.student.model is None:
         return found
     return {**found, "student": _of_model(pipeline.student.model, head, "student.model")}

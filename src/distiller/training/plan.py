@@ -1,11 +1,13 @@
 """A pipeline whose parts are known to fit together, before anything is computed or written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transformers import PretrainedConfig
 
 from distiller import data, models, tasks
-from distiller.data import Dataset
+from distiller.augment import Mixup
+from distiller.data import Dataset, Examples
 from distiller.errors import UserError
 from distiller.mapping import Skip
 from distiller.objectives import HiddenLossConfig, Layers, check_compatible
@@ -43,6 +45,29 @@ class Plan:
         """Whether teacher and student read texts alike."""
         return self.teacher_reader is self.student_reader
 
+    @property
+    def augmented_columns(self) -> list[int]:
+        """Which of the columns of texts augmentation changes."""
+        chosen, columns = self.pipeline.augmentation.columns, self.dataset.columns.text
+        return [place for place, name in enumerate(columns) if chosen is None or name in chosen]
+
+    @property
+    def mixup(self) -> Mixup | None:
+        """How the texts of a batch are mixed; None if they are not."""
+        config = self.pipeline.augmentation.mixup
+        return Mixup(config, self.pipeline.seed) if config is not None else None
+
+    @property
+    def mixes_before_reading(self) -> bool:
+        """Whether the teacher reads mixed texts, and not the texts that are mixed."""
+        mixup = self.pipeline.augmentation.mixup
+        return mixup is not None and mixup.teacher == "live"
+
+    @property
+    def learned_from(self) -> list[Examples]:
+        """The splits that the student learns from, besides copies of them."""
+        return [self.dataset.train, *([self.dataset.unlabelled] if self.dataset.unlabelled else [])]
+
     def layers(self, student: PretrainedConfig, teacher: PretrainedConfig) -> Layers | None:
         """What the intermediate objective compares; None if there is none."""
         intermediate = self.pipeline.objective.between_layers
@@ -75,6 +100,7 @@ def make_plan(pipeline: Pipeline) -> Plan:
     pairs = _pairs(pipeline, student, teacher)
     dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
     between = pipeline.objective.between_layers
+    _check_augmentation(pipeline, dataset.columns.text)
     if between is not None:
         texts = len(dataset.train) + (0 if dataset.unlabelled is None else len(dataset.unlabelled))
         between.check_texts(texts)
@@ -89,6 +115,35 @@ def make_plan(pipeline: Pipeline) -> Plan:
     )
     metric = task.primary_metric(pipeline.metric, dataset.metric)
     return Plan(pipeline, task, dataset, classes, metric, teacher_reader, student_reader, pairs)
+
+
+def _check_augmentation(pipeline: Pipeline, columns: Sequence[str]) -> None:
+    """Refuse what nothing can come of."""
+    config = pipeline.augmentation
+    for name in config.columns or []:
+        if name not in columns:
+            mend = f"{name!r} is no column of texts; data.text has {' and '.join(columns)}"
+            raise UserError("augmentation.columns", mend)
+    if config.copies > 1 and not config.steps:
+        raise UserError("augmentation.copies", f"{config.copies} copies of which nothing is changed; add steps")
+    objective = pipeline.objective
+    if config.steps and objective.on_predictions is None and objective.between_layers is None:
+        mend = "copies are labelled by the teacher alone, and the objective asks it nothing; add a prediction loss"
+        raise UserError("augmentation.steps", mend)
+    if config.mixup is not None and config.mixup.teacher == "live":
+        _check_live_mixup(pipeline)
+
+
+def _check_live_mixup(pipeline: Pipeline) -> None:
+    """Refuse what needs the store, which cannot hold what the teacher says of mixed texts."""
+    between = pipeline.objective.between_layers
+    mend = (
+        "and with augmentation.mixup the teacher reads texts that are new at every step; set its teacher: interpolate"
+    )
+    if pipeline.store.mode == "on":
+        raise UserError("store.mode", f"is on, {mend}, or the store to auto")
+    if between is not None and between.further > 0:
+        raise UserError("objective.intermediate.negatives", f"are drawn from the store, {mend}")
 
 
 def _check_further(pipeline: Pipeline, between: HiddenLossConfig, texts: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -21,13 +22,14 @@ from distiller.runs import FILE, RunRecord, new_record
 from distiller.store import FrozenTeacher
 from distiller.tasks import Tokens
 from distiller.training import inputs
+from distiller.training.augmented import augmented
 from distiller.training.distillation import Distillation
 from distiller.training.evaluation import compare_latency, predict
 from distiller.training.examples import Encoded, NoTeacher, TrainingSet, encode
 from distiller.training.loop import Course, fit
 from distiller.training.plan import Plan, make_plan, read_by
 from distiller.training.random_state import isolated_random_state
-from distiller.training.signal import Asked, AskedBesideKept
+from distiller.training.signal import Asked, AskedBesideKept, AskedTogether
 from distiller.training.teacher import Teacher, prepare
 from distiller.training.teaching import prepare_teaching
 from distiller.training.trainer import Validation
@@ -111,7 +113,7 @@ def build_store(pipeline: Pipeline) -> str:
     _, objective = _student_and_objective(plan, teacher)
     if not objective.needs_teacher:
         raise UserError("objective", "learns from labels alone: there is nothing of a teacher to keep")
-    _, read_by_teacher = _as_both_read(plan, _texts(plan))
+    _, read_by_teacher = _as_both_read(plan, [*plan.learned_from, *_copies(plan)])
     return prepare_teaching(plan, teacher, objective, read_by_teacher).reason
 
 
@@ -221,15 +223,16 @@ def _examples(
     plan: Plan, teacher: Teacher, objective: Objective, record: RunRecord
 ) -> tuple[TrainingSet, TrainingSet | None, FrozenTeacher | None]:
     """What is trained on, what mutual information is to be estimated on, and the teacher if it still has to answer."""
-    own, read_by_teacher = _as_both_read(plan, _texts(plan))
+    own, read_by_teacher = _as_both_read(plan, _texts(plan, record))
     dtype, longest = plan.task.target_dtype, min(plan.student_reader.longest, plan.teacher_reader.longest)
     if not objective.needs_teacher:
-        return TrainingSet(own, dtype, NoTeacher(), longest), None, None
+        return TrainingSet(own, dtype, NoTeacher(), longest, plan.mixup), None, None
     teaching = prepare_teaching(plan, teacher, objective, read_by_teacher)
     record.teacher["outputs"] = {"kept": teaching.kept is not None, "reason": teaching.reason}
     record.cost["store_seconds"] = teaching.seconds
     asked = Asked(teaching.teacher, read_by_teacher)
-    examples = TrainingSet(own, dtype, teaching.kept or asked, longest)
+    live = AskedTogether(read_by_teacher) if plan.mixes_before_reading else asked
+    examples = TrainingSet(own, dtype, teaching.kept or live, longest, plan.mixup)
     if not objective.estimates_mutual_information:
         return examples, None, None if teaching.kept else teaching.teacher
     own, read_by_teacher = _as_both_read(plan, [plan.dataset.validation])
@@ -238,9 +241,18 @@ def _examples(
     return examples, TrainingSet(own, dtype, held_out, longest), teaching.teacher
 
 
-def _texts(plan: Plan) -> list[Examples]:
+def _texts(plan: Plan, record: RunRecord) -> list[Examples]:
     """What is trained on."""
-    return [plan.dataset.train, *([plan.dataset.unlabelled] if plan.dataset.unlabelled else [])]
+    began = time.perf_counter()
+    copies = _copies(plan)
+    record.data["n_augmented"] = sum(map(len, copies))
+    record.cost["augmentation_seconds"] = round(time.perf_counter() - began, 2)
+    return [*plan.learned_from, *copies]
+
+
+def _copies(plan: Plan) -> list[Examples]:
+    copies = augmented(plan)
+    return [copies] if copies is not None and len(copies) > 0 else []
 
 
 def _as_both_read(plan: Plan, splits: list[Examples]) -> tuple[Encoded, Tokens]:
@@ -273,6 +285,7 @@ def _measure(
     record.teacher["size_mb"] = round(_saved_size(plan, teacher) / 1e6, 2)
     record.cost = {
         "finetune_seconds": teacher.finetune_seconds,
+        "augmentation_seconds": record.cost["augmentation_seconds"],
         "store_seconds": record.cost.get("store_seconds", 0.0),
         "train_seconds": round(course.seconds, 2),
         "examples_per_second": round(course.examples_per_second, 1),

@@ -27,6 +27,16 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class AskedTogether:
+    """The teacher answers at every step, and reads all texts of a batch at one length, since they are to be mixed."""
+
+    tokens: Tokens
+
+    def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:  # noqa: ARG002 - it pads for itself
+        return {"teacher_inputs": self.tokens.batch(rows)}
+
+
+@dataclass(frozen=True)
 class Kept:
     """The teacher has answered.
 

@@ -52,8 +52,9 @@ def prepare_teaching(plan: Plan, teacher: Teacher, objective: Objective, tokens:
     if objective.further > 0:
         config = config.replace(mode="on")
     frozen = FrozenTeacher.of(teacher.model, objective.reads_of_teacher, config.dtype, plan.teacher_reader.longest)
-    if config.mode == "off":
-        return Teaching(frozen, None, "store.mode is off", 0.0)
+    if config.mode == "off" or plan.mixes_before_reading:
+        mixed = "augmentation.mixup has it read texts that are new at every step"
+        return Teaching(frozen, None, mixed if plan.mixes_before_reading else "store.mode is off", 0.0)
     outputs, digests = _opened(plan, teacher, frozen), tokens.digests()
     choice = store.choose(config, _need(plan, tokens, digests, outputs), outputs.folder)
     for path in outputs.damaged:
