@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class Draws:
     """
 
     def __init__(self, texts: Sequence[str], seed: int) -> None:
-        codes = [zlib.crc32(text.encode(errors="surrogatepass")) for text in texts]
+        codes = [*map(zlib.crc32, map(str.encode, texts, repeat("utf-8"), repeat("surrogatepass")))]
         self._starts = _mixed(_mixed(np.array(codes, dtype=np.uint64)) + np.uint64(seed))
 
     def per_text(self, stream: int) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from distiller.augment.chance import how_many, the_first
 from distiller.augment.draws import Draws
 from distiller.augment.step import Augmenter, Step
-from distiller.augment.words import Words, capitalised, with_case_of
+from distiller.augment.words import Words, capitalised
 
 
 class RandomWords(Step):
@@ -30,8 +30,9 @@ class RandomWords(Step):
     def _augmented(self, texts: Sequence[str], seed: int) -> list[str]:
         words, draws = Words(texts), Draws(texts, seed)
         if self.action == "swap":
-            for word in self._first_of_pairs(words, draws).tolist():
-                _swap_with_next(words, word)
+            chosen = self._first_of_pairs(words, draws)
+            for word, begins in zip(chosen.tolist(), (words.number_in_text[chosen] == 0).tolist(), strict=True):
+                _swap_with_next(words, word, begins=begins)
         elif self.action == "substitute":
             self._substitute(words, draws)
         else:
@@ -62,14 +63,13 @@ class RandomWords(Step):
         wanted = how_many(self.p, words.counts, draws.per_text(0))
         touched = the_first(words.counts, wanted, draws.per_item(words.counts, 1))
         which = (draws.per_item(words.counts, 2)[touched] * len(self.words)).astype(np.int64)
-        for word, other in zip(touched.tolist(), which.tolist(), strict=True):
-            words.put(word, with_case_of(self.words[other], words[word]))
+        words.replace(touched, [self.words[place] for place in which.tolist()])
 
 
-def _swap_with_next(words: Words, word: int) -> None:
+def _swap_with_next(words: Words, word: int, *, begins: bool) -> None:
     """A capital that only the beginning of the text asked for stays at the beginning."""
     first, second = words[word], words[word + 1]
-    if words.number_in_text[word] == 0 and first[1:].islower() and first[0].isupper() and second.islower():
+    if begins and first[0].isupper() and first[1:].islower() and second.islower():
         first, second = first.lower(), capitalised(second)
     words.put(word, second)
     words.put(word + 1, first)

@@ -12,7 +12,7 @@ from distiller.augment.draws import Draws
 from distiller.augment.parts_of_speech import Tagger
 from distiller.augment.step import Augmenter, Step
 from distiller.augment.wordnet import Part, WordNet
-from distiller.augment.words import Words, with_case_of
+from distiller.augment.words import Words
 from distiller.errors import UserError
 
 _PARTS: dict[str, Part] = {"NOUN": "noun", "VERB": "verb", "ADJ": "adj", "ADV": "adv"}
@@ -45,21 +45,15 @@ class Synonym(Step):
 
         def augmented(texts: Sequence[str], seed: int) -> list[str]:
             words, draws = Words(texts), Draws(texts, seed)
-            order, which = draws.per_item(words.counts, 0), draws.per_item(words.counts, 1)
-            wanted = how_many(self.p, words.counts, draws.per_text(2)).tolist()
-            start = 0
-            for count, most, labels in zip(words.counts.tolist(), wanted, thesaurus.labels(words), strict=True):
-                found = 0
-                for place in order[start : start + count].argsort().tolist():
-                    if found == most:
-                        break
-                    word = words[start + place]
-                    others = thesaurus.synonyms(word.lower(), labels[place])
-                    if others:
-                        other = others[int(which[start + place] * len(others))]
-                        words.put(start + place, with_case_of(other, word))
-                        found += 1
-                start += count
+            labels = [label for of_text in thesaurus.labels(words) for label in of_text]
+            left = how_many(self.p, words.counts, draws.per_text(2)).tolist()
+            which = draws.per_item(words.counts, 1).tolist()
+            text_of = words.text_of.tolist()
+            for word in draws.per_item(words.counts, 0).argsort().tolist():
+                others = thesaurus.synonyms(words[word].lower(), labels[word]) if left[text_of[word]] > 0 else []
+                if others:
+                    words.replace([word], [others[int(which[word] * len(others))]])
+                    left[text_of[word]] -= 1
             return words.joined()
 
         return augmented

@@ -1,8 +1,8 @@
 """Texts as words that may be touched, and all that may not: numbers, addresses, versions, whatever is no plain word."""
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from itertools import chain, compress, pairwise
+from functools import cached_property, lru_cache
+from itertools import compress, pairwise, repeat
 
 import numpy as np
 import regex
@@ -13,6 +13,7 @@ _WORD = regex.compile(
     rf"""(["'\p{{Ps}}\p{{Pi}}¿¡]*)({_LETTERS}(?:['\u2019\-\u2010]{_LETTERS})*)(["'\p{{Pe}}\p{{Pf}}.,;:!?…]*)"""
 )
 _BREAK = regex.compile(r"([^\S ]+)")
+_NOTHING = ("", "")
 
 
 class Words:
@@ -33,13 +34,13 @@ class Words:
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
         self._breaks: dict[int, list[str]] = {}
-        lines, lines_of_text = self._lines()
-        self._pieces = [*chain.from_iterable(lines)]
-        self._ends = np.cumsum([0, *map(len, lines)])
+        whole = " ".join(texts)
+        lines, lines_of_text = (texts, [1] * len(texts)) if whole.isprintable() else self._lines()
+        self._pieces = (whole if lines is texts else " ".join(lines)).split(" ") if lines else []
+        self._ends = np.cumsum([0, *map(str.count, lines, repeat(" "))]) + np.arange(len(lines) + 1)
         self._affixes: dict[int, tuple[str, str]] = {}
         holds_word = self._find_words()
         self._places = np.flatnonzero(holds_word)
-        self._place_of = self._places.tolist()  # to look at one is ten times as fast in a list
         self._kept = np.ones(len(self._pieces), dtype=np.bool_)
         text_of_line = np.repeat(np.arange(len(texts)), lines_of_text)
         self.text_of: NDArray[np.int64] = np.repeat(text_of_line, np.diff(self._ends))[holds_word]
@@ -50,6 +51,12 @@ class Words:
     def __len__(self) -> int:
         return len(self._places)
 
+    @cached_property
+    def _place_of(self) -> list[int]:
+        """The places again: to look at one is ten times as fast in a list."""
+        places: list[int] = self._places.tolist()
+        return places
+
     def __getitem__(self, word: int) -> str:
         """As it stands there, without the punctuation around it."""
         place = self._place_of[word]
@@ -58,10 +65,22 @@ class Words:
         opening, closing = self._affixes[place]
         return self._pieces[place][len(opening) : len(self._pieces[place]) - len(closing)]
 
+    def replace(self, words: NDArray[np.int64] | list[int], others: Sequence[str]) -> None:
+        """Put others in the places of some words, each in the case of the word that stood there."""
+        pieces, affixes = self._pieces, self._affixes
+        for place, other in zip(self._places[words].tolist(), others, strict=True):
+            piece = pieces[place]
+            if place not in affixes:
+                pieces[place] = other if piece.islower() else with_case_of(other, piece)
+            else:
+                opening, closing = affixes[place]
+                core = piece[len(opening) : len(piece) - len(closing)]
+                pieces[place] = opening + with_case_of(other, core) + closing
+
     def put(self, word: int, other: str) -> None:
         """Put another in the place of a word, within its punctuation."""
         place = self._place_of[word]
-        opening, closing = self._affixes.get(place, ("", ""))
+        opening, closing = self._affixes.get(place, _NOTHING)
         self._pieces[place] = opening + other + closing
 
     def remove(self, words: NDArray[np.int64]) -> None:
@@ -71,31 +90,31 @@ class Words:
         """
         places = self._places[words]
         self._kept[places] = False
-        for word in words[self.number_in_text[words] == 0].tolist():
-            self._capitalise_what_follows(word)
-        for place in places.tolist():
-            if place in self._affixes:
-                self._hand_on(place)
+        self._capitalise_what_follows(words[self.number_in_text[words] == 0])
+        gone = np.zeros(len(self._pieces), dtype=np.bool_)
+        gone[places] = True
+        for place in [place for place in self._affixes if gone[place]]:
+            self._hand_on(place)
 
     def joined(self) -> list[str]:
         """The texts as they are now."""
-        pieces = [*compress(self._pieces, self._kept.tolist())]
-        kept_before = np.concatenate([[0], np.cumsum(self._kept)])
-        lines = [" ".join(pieces[start:end]) for start, end in pairwise(kept_before[self._ends].tolist())]
+        pieces, ends = self._pieces, self._ends
+        if not self._kept.all():
+            pieces = [*compress(pieces, self._kept.tolist())]
+            ends = np.concatenate([[0], np.cumsum(self._kept)])[ends]
+        lines = [" ".join(pieces[start:end]) for start, end in pairwise(ends.tolist())]
         if not self._breaks:
             return lines
         rest = iter(lines)
         return [_with_breaks(self._breaks.get(number, []), rest) for number in range(len(self.texts))]
 
-    def _lines(self) -> tuple[list[list[str]], list[int]]:
-        """Pieces line by line, and how many lines each text has; what ends a line is kept."""
-        if all(map(str.isprintable, self.texts)):  # of all white space the space alone is
-            return [text.split(" ") for text in self.texts], [1] * len(self.texts)
-        lines: list[list[str]] = []
+    def _lines(self) -> tuple[Sequence[str], list[int]]:
+        """All lines, as white space but the space ends them, and how many each text has; what ends a line is kept."""
+        lines: list[str] = []
         counts = []
         for number, text in enumerate(self.texts):
             parts = _BREAK.split(text)
-            lines += [line.split(" ") for line in parts[::2]]
+            lines += parts[::2]
             counts.append(len(parts[::2]))
             if len(parts) > 1:
                 self._breaks[number] = parts[1::2]
@@ -103,19 +122,27 @@ class Words:
 
     def _find_words(self) -> NDArray[np.bool_]:
         """[pieces], whether each holds a word."""
-        plain = np.fromiter(map(str.isalpha, self._pieces), np.bool_, len(self._pieces))
+        plain = np.frombuffer(bytearray(map(str.isalpha, self._pieces)), dtype=np.bool_)
         for place in np.flatnonzero(~plain).tolist():
-            affixes = _around_word(self._pieces[place])
+            piece = self._pieces[place]
+            affixes = _around_word(piece) if piece else None
             if affixes is not None:
                 self._affixes[place] = affixes
                 plain[place] = True
         return plain
 
-    def _capitalise_what_follows(self, removed: int) -> None:
-        end = removed + int(self.counts[self.text_of[removed]])
-        follows = next((word for word in range(removed + 1, end) if self._kept[self._place_of[word]]), None)
-        if follows is not None and self[removed][0].isupper() and self[follows].islower():
-            self.put(follows, capitalised(self[follows]))
+    def _capitalise_what_follows(self, removed: NDArray[np.int64]) -> None:
+        """After the first words of some texts, the first that is still there."""
+        kept = np.flatnonzero(self._kept[self._places])
+        place = np.searchsorted(kept, removed)
+        follows = kept[np.minimum(place, len(kept) - 1)]
+        in_text = (place < len(kept)) & (self.text_of[follows] == self.text_of[removed])
+        pieces, places, affixes = self._pieces, self._places, self._affixes
+        for gone, place in zip(places[removed[in_text]].tolist(), places[follows[in_text]].tolist(), strict=True):
+            start = len(affixes.get(gone, _NOTHING)[0])
+            if pieces[gone][start].isupper() and pieces[place].islower():
+                start = len(affixes.get(place, _NOTHING)[0])
+                pieces[place] = pieces[place][:start] + capitalised(pieces[place][start:])
 
     def _hand_on(self, place: int) -> None:
         """The punctuation of a word that is gone, to its neighbours; where those are no words it stays alone."""

