@@ -22,6 +22,9 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/mutual_information.py
 	$(BIN)/python benchmarks/speed.py --out runs/speed
 	$(BIN)/python benchmarks/store.py --out runs/speed
+	$(BIN)/python benchmarks/augmentation_speed.py
+	$(BIN)/python benchmarks/augmentation_safety.py --out runs/augmentation
+	$(BIN)/python benchmarks/augmentation_effect.py --out runs/effect
 
 docs: .venv/installed
 	$(BIN)/pytest tests/docs

@@ -22,7 +22,7 @@ class AugmentationConfig(Config):
     changed, null all of them. `mixup` mixes what is in a batch.
     """
 
-    steps: tuple[StepConfig, ...] = ()
+    steps: list[StepConfig] = Field(default_factory=list)
     copies: Annotated[int, Field(ge=1)] = 1
     columns: list[str] | None = None
     mixup: MixupConfig | None = None

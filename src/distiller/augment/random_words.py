@@ -22,7 +22,7 @@ class RandomWords(Step):
 
     type: Literal["random"] = "random"
     action: Literal["swap", "delete", "crop", "substitute"] = "swap"
-    words: Annotated[tuple[str, ...], Field(min_length=1)] = ("_",)
+    words: Annotated[list[str], Field(min_length=1, default_factory=lambda: ["_"])]
 
     def build(self) -> Augmenter:
         return self._augmented
