@@ -25,7 +25,7 @@ def examine() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         **{name: _installed(name) for name in PACKAGES},
-        "cores": f"{_cores()} usable, torch uses {torch.get_num_threads()} threads",
+        "cores": f"{cores()} usable, torch uses {torch.get_num_threads()} threads",
         "memory": f"{_gigabytes(memory.available)} free of {_gigabytes(memory.total)}",
         "bfloat16": "yes" if has_bfloat16() else "no: precision auto means float32 here",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
@@ -69,7 +69,8 @@ def _installed(package: str) -> str:
         return "not installed"
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many of the processor's cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -11,7 +11,7 @@ from distiller.augment.draws import Draws
 from distiller.augment.step import Augmenter, Step
 from distiller.augment.words import Words
 
-_ROWS = ("1234567890-=", " qwertyuiop[]", " asdfghjkl;'", " zxcvbnm,./")
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _LOOK_ALIKE = (
     "0/o 1/l 1/I 5/S 8/B 9/g 2/Z 6/b rn/m m/rn cl/d d/cl vv/w w/vv ii/u li/h l/I I/l l/i i/l e/c c/e h/b b/h u/v "
     "v/u f/t t/f n/ri O/Q C/G E/F a/o o/a"
@@ -45,8 +45,7 @@ class Spelling(Step):
 
 
 def _neighbours() -> dict[str, str]:
-    keys = {key: (row, column) for row, line in enumerate(_ROWS) for column, key in enumerate(line)}
-    letters = {key: place for key, place in keys.items() if key.isalpha()}
+    letters = {key: (row, column) for row, line in enumerate(_ROWS) for column, key in enumerate(line)}
     return {
         key: "".join(other for other, (r, c) in letters.items() if other != key and abs(r - row) + abs(c - column) <= 1)
         for key, (row, column) in letters.items()

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from distiller.augment.translation.engine import Engine, Translation
+from distiller.augment.translation.engine import PLACE, Engine, Translation
 from distiller.errors import UserError
 
 MODES = Path("/usr/share/apertium/modes")
@@ -42,7 +42,7 @@ class Apertium(Engine):
         file = MODES / f"{mode}.mode"
         if shutil.which("apertium") is None or not file.exists():
             mend = f"Apertium has no mode {mode!r} here; apt install apertium apertium-{self.forward}"
-            raise UserError("back_translation.engine", mend)
+            raise UserError(PLACE, mend)
         # $1 is how words are generated (-n: unknown ones without a mark), $2 a flag of the tagger that nobody wants.
         pipe = file.read_text(encoding="utf-8").replace("$1", "-n").replace("$2", "")
         return [[program, "-z", *rest] for program, *rest in map(shlex.split, pipe.split("|"))]
@@ -53,14 +53,9 @@ def _translated(stages: Sequence[Sequence[str]], sentences: Sequence[str]) -> li
 
     What that makes of a sentence depends on those that it has seen before, so each sentence has a tagger of its own.
     """
-    split = next((place for place, stage in enumerate(stages) if stage[0] == "apertium-tagger"), len(stages))
     now = [_RESERVED.sub(r"\\\1", sentence) + _END for sentence in sentences]
-    for stage in stages[:split]:
-        now = _run(stage, now)
-    for stage in stages[split : split + 1]:
-        now = _run_alone(stage, now)
-    for stage in stages[split + 1 :]:
-        now = _run(stage, now)
+    for stage in stages:
+        now = _run_alone(stage, now) if stage[0] == "apertium-tagger" else _run(stage, now)
     return [_ESCAPED.sub(r"\1", sentence.removesuffix("[]").removesuffix(".")) for sentence in now]
 
 
@@ -77,9 +72,9 @@ def _run(stage: Sequence[str], sentences: Sequence[str]) -> list[str]:
         ran = subprocess.run([*stage], input=given.encode(), capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", b"").decode(errors="replace").strip() or str(error)
-        raise UserError("back_translation.engine", f"{stage[0]} failed ({said}); run again, or mend it") from error
+        raise UserError(PLACE, f"{stage[0]} failed ({said}); run again, or mend it") from error
     made = ran.stdout.decode().split("\0")
     if len(made) <= len(sentences):
         mend = f"{stage[0]} gave {len(made) - 1} sentences for {len(sentences)}; run again, or name another engine"
-        raise UserError("back_translation.engine", mend)
+        raise UserError(PLACE, mend)
     return made[: len(sentences)]

