@@ -1,14 +1,29 @@
-"""A tensor in a safetensors file, mapped into memory."""
+"""Tensors in a safetensors file: written from where they lie, and mapped into memory, never copied as a whole."""
 
 import json
 import mmap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-DTYPES = {"BF16": torch.bfloat16, "F32": torch.float32}
+DTYPES = {"BF16": torch.bfloat16, "F32": torch.float32, "I64": torch.int64, "U8": torch.uint8}
+
+
+def as_file(tensors: Mapping[str, Tensor]) -> list[bytes | memoryview]:
+    """What a safetensors file of some tensors consists of, in order; those of wider types have to come first."""
+    names = {dtype: name for name, dtype in DTYPES.items()}
+    about: dict[str, object] = {}
+    end = 0
+    for name, tensor in tensors.items():
+        begin, end = end, end + tensor.nbytes
+        about[name] = {"dtype": names[tensor.dtype], "shape": [*tensor.shape], "data_offsets": [begin, end]}
+    header = json.dumps(about).encode()
+    header += b" " * (-len(header) % 8)
+    contents = [tensor.contiguous().view(-1).view(torch.uint8).numpy().data for tensor in tensors.values()]
+    return [len(header).to_bytes(8, "little"), header, *contents]
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from distiller.store.column import Column
-from distiller.store.mapped import MappedRows
+from distiller.store.mapped import MappedRows, as_file
 from distiller.tasks import DIGEST_BYTES
 
 SUFFIX = ".safetensors"
@@ -74,19 +73,17 @@ class Shelf:
         Raises:
             OSError: If there is no room, or the folder cannot be written; then nothing is left of it.
         """
-        content = safetensors.torch.save(
-            {
-                "digests": torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8).view(-1, DIGEST_BYTES),
-                "lengths": lengths.contiguous(),
-                "values": values.contiguous(),
-            }
-        )
+        of_inputs = torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8).view(-1, DIGEST_BYTES)
+        parts = as_file({"lengths": lengths, "values": values, "digests": of_inputs})
+        hashed = hashlib.sha256()
+        for part in parts:
+            hashed.update(part)
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"
+        path = self.folder / f"{hashed.hexdigest()}{SUFFIX}"
         descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".unfinished.")
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
+                stream.writelines(parts)
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(temporary).replace(path)

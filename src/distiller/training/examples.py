@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
@@ -12,6 +13,7 @@ from distiller.augment import Mixup
 from distiller.data import Examples
 from distiller.tasks import SequenceTask, Tokens, joined, tokenize
 
+TOKENS = "input_ids"
 ALIGNED_LENGTH = 4
 """Batches are of lengths that are multiples of it: the processor's kernels are made, and kept, for each shape anew."""
 
@@ -97,6 +99,12 @@ class TrainingSet(Dataset[int]):
     def lengths(self) -> list[int]:
         """Tokens per text, as the student reads it."""
         return self._tokens.lengths.tolist()
+
+    @property
+    def vocabulary(self) -> Tensor:
+        """[tokens], each once: what the student reads, padding included."""
+        padding = torch.tensor([self._tokens.padding[TOKENS]])
+        return cast("Tensor", torch.cat([self._tokens.inputs[TOKENS], padding]).unique())
 
     def collate(self, rows: Sequence[int]) -> dict[str, Any]:
         """A batch, as arguments of `Distillation`.

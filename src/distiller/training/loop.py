@@ -18,6 +18,7 @@ from distiller.training.memory import FreedMemoryGivenBack, freed_memory_reused
 from distiller.training.progress import ProgressBar
 from distiller.training.random_state import isolated_random_state
 from distiller.training.trainer import DistillationTrainer, Validation
+from distiller.training.vocabulary import seen_rows_trained
 
 LOGS_PER_RUN = 100
 
@@ -68,7 +69,14 @@ def fit(
     """
     make_ready(folder)
     bar = ProgressBar(title, validation.metric)
-    with isolated_random_state(seed), quiet(), fast_dropout(distillation.student), freed_memory_reused():
+    student = distillation.student
+    with (
+        isolated_random_state(seed),
+        quiet(),
+        fast_dropout(student),
+        seen_rows_trained(student, examples.vocabulary),
+        freed_memory_reused(),
+    ):
         trainer = DistillationTrainer(
             model=distillation,
             args=_arguments(config, len(examples), validation.metric, seed, folder),

@@ -21,6 +21,7 @@ from distiller.training.distillation import Distillation
 from distiller.training.evaluation import predict
 from distiller.training.examples import Encoded, TrainingSet
 from distiller.training.sampler import LengthBucketSampler
+from distiller.training.vocabulary import SeenRows
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,9 @@ class DistillationTrainer(Trainer):
                     continue
                 group["params"] = [weight for weight in group["params"] if factors.get(weight) != factor]
                 optimizer.add_param_group({**group, "params": faster, "lr": factor * group["lr"]})
+        for part in cast("torch.nn.Module", self.model).modules():
+            if isinstance(part, SeenRows):
+                part.decay_with(optimizer)
         return optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthBucketSampler:  # noqa: ARG002
