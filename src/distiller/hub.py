@@ -4,7 +4,27 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from huggingface_hub import constants, get_session, try_to_load_from_cache
 from huggingface_hub.utils import logging as hub_logging
+
+TIMEOUT_SECONDS = 3
+CONFIG = "config.json"
+
+
+def why_not_reachable() -> str | None:
+    """Why the hub does not answer, in a word; None if it does."""
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE"
+    try:
+        get_session().head(constants.ENDPOINT, timeout=TIMEOUT_SECONDS)
+    except Exception as error:
+        return type(error).__name__
+    return None
+
+
+def is_at_hand(model: str) -> bool:
+    """Whether a model of the hub is in the hub's cache on this machine, or the hub answers."""
+    return isinstance(try_to_load_from_cache(model, CONFIG), str) or why_not_reachable() is None
 
 
 @contextmanager

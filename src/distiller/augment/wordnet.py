@@ -1,6 +1,7 @@
 """WordNet's database, read as its manual describes it: wndb(5WN)."""
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,13 @@ class WordNet:
             self._index[part] = [line for line in lines if not line.startswith(b" ")]  # those are the licence
             self._data[part] = (folder / f"data.{part}").read_bytes()
         self.senses = lru_cache(maxsize=2**16)(self._senses)
+
+    def sentences(self) -> Iterator[str]:
+        """What it says of each sense: a definition, then examples of its use, one by one."""
+        for data in self._data.values():
+            for line in data.splitlines():
+                gloss = line.partition(b"|")[2].decode()
+                yield from (part.strip(' "') for part in gloss.split("; ") if part.strip(' "'))
 
     def _senses(self, lemma: str, part: Part) -> tuple[tuple[str, ...], ...]:
         """What else each sense of a lemma is called, the sense that is most often meant first; _ stands for a space."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from distiller.cli.adapt_masked_lm import adapt_masked_lm
 from distiller.cli.augment import augment
 from distiller.cli.demo import demo
 from distiller.cli.distill import distill
@@ -29,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, finetune, distill, evaluate, augment, doctor):
+for command in (demo, finetune, distill, evaluate, augment, adapt_masked_lm, doctor):
     app.command()(command)
 app.add_typer(store, name="store")
 

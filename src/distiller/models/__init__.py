@@ -3,9 +3,24 @@
 from distiller.models.attention import attention_maps, attention_vectors
 from distiller.models.config import FinetuneConfig, Precision, StudentConfig, TeacherConfig
 from distiller.models.description import describe, fingerprint, size_on_disk
-from distiller.models.features import FROM_MAPS, Features, Kind, Reading, as_scores, joined_features, read
+from distiller.models.features import (
+    FROM_MAPS,
+    Features,
+    Kind,
+    Reading,
+    as_scores,
+    joined_features,
+    read,
+)
+from distiller.models.heads import HeadKind
 from distiller.models.labels import classes_in_order_of
-from distiller.models.language import load_masked_language_model, load_translation_model
+from distiller.models.language import (
+    load_masked_language_model,
+    load_translation_model,
+    load_without_head_for_words,
+    scores_at,
+    whole_words,
+)
 from distiller.models.latency import BATCH, Latency, measure
 from distiller.models.loading import (
     load_classifier,
@@ -25,6 +40,7 @@ __all__ = [
     "FROM_MAPS",
     "Features",
     "FinetuneConfig",
+    "HeadKind",
     "Kind",
     "Latency",
     "Precision",
@@ -46,13 +62,16 @@ __all__ = [
     "load_masked_language_model",
     "load_tokenizer",
     "load_translation_model",
+    "load_without_head_for_words",
     "longest_text",
     "measure",
     "quiet",
     "read",
     "same_tokenizer",
     "save",
+    "scores_at",
     "seeded",
     "size_on_disk",
     "tokenizer_fingerprint",
+    "whole_words",
 ]

@@ -8,10 +8,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from transformers import PreTrainedModel
 
 from distiller.models.attention import attention_vectors
 from distiller.models.pooling import TextFeature, pooled
+from distiller.words import NO_WORD, WORDS
 
 Kind = Literal["hidden_states", "attention_maps", "attention_scores", "attention_vectors"]
 """What of the layers can be read."""
@@ -40,7 +42,8 @@ class Features:
     """What one model gave for a batch.
 
     Attributes:
-        logits: [batch, classes] or [batch, length, classes].
+        logits: [batch, classes], or [batch, words, classes] of the tokens that words begin with: not a number where
+            there is none.
         mask: [batch, length], nonzero where a position is no padding.
         layers: By layer what was read of it. Hidden states are [batch, length, width], and [batch, 1, width] in at
             least float32 if one vector of a text was wanted. Attention maps and scores are [batch, heads, length,
@@ -48,6 +51,7 @@ class Features:
             vectors are [batch, 3, length, width]: queries, keys and values of all heads.
         counts: As `mask`, for the positions that `layers` have: [batch, 1] of one vector of a text.
         further: By layer, [texts, width]: such vectors of other texts than the batch; empty if nobody asked.
+        words: As in the batch; None if it says one thing of a text, or nobody knows.
     """
 
     logits: Tensor
@@ -55,6 +59,7 @@ class Features:
     layers: Mapping[int, Tensor]
     counts: Tensor
     further: Mapping[int, Tensor] = field(default_factory=dict)
+    words: Tensor | None = None
 
 
 def read(model: PreTrainedModel, inputs: Mapping[str, Tensor], reading: Reading | None) -> Features:
@@ -63,23 +68,33 @@ def read(model: PreTrainedModel, inputs: Mapping[str, Tensor], reading: Reading 
     Args:
         model: Any with logits; for what comes of attention maps within `attention_maps`.
         inputs: What it takes, each [batch, length], or [batch, length, width] of embeddings; with the attention mask.
+            With `words`, [batch, words], its logits are those of these positions.
         reading: What of its layers is wanted; None for logits alone, which costs nothing besides.
     """
+    inputs = {**inputs}
+    words = inputs.pop(WORDS, None)
     kind = reading.kind if reading is not None else None
     recording: AbstractContextManager[list[Tensor]] = nullcontext([])
     if kind == "attention_vectors":
         recording = attention_vectors(model)
     with recording as vectors:
         output = model(**inputs, output_hidden_states=kind == "hidden_states", output_attentions=kind in FROM_MAPS)
+    logits = output.logits if words is None else _of_words(output.logits, words)
     mask = inputs["attention_mask"] if "attention_mask" in inputs else torch.ones_like(inputs["input_ids"])
     if reading is None:
-        return Features(output.logits, mask, {}, mask)
+        return Features(logits, mask, {}, mask, words=words)
     if reading.kind == "hidden_states":
         states = {layer: output.hidden_states[layer] for layer in reading.layers}
-        return _pooled(Features(output.logits, mask, states, mask), reading.feature)
+        return _pooled(Features(logits, mask, states, mask, words=words), reading.feature)
     attention = vectors if reading.kind == "attention_vectors" else output.attentions
     layers = {layer: attention[layer - 1] for layer in reading.layers}
-    return Features(output.logits, mask, as_scores(layers) if kind == "attention_scores" else layers, mask)
+    return Features(logits, mask, as_scores(layers) if kind == "attention_scores" else layers, mask, words=words)
+
+
+def _of_words(logits: Tensor, words: Tensor) -> Tensor:
+    """[batch, words, classes] of logits [batch, length, classes]; not a number where there is no token."""
+    position = words.clamp(min=0).unsqueeze(-1).expand(-1, -1, logits.shape[-1])
+    return logits.gather(1, position).masked_fill((words < 0).unsqueeze(-1), torch.nan)
 
 
 def as_scores(maps: Mapping[int, Tensor]) -> dict[int, Tensor]:
@@ -100,14 +115,29 @@ def joined_features(
     """
     rows, answers = zip(*parts, strict=True)
     join = partial(_joined, rows, texts, length)
-    logits = join([answer.logits for answer in answers], (1,) if answers[0].logits.dim() == 3 else ())
+    logits = _joined_logits(rows, texts, [answer.logits for answer in answers])
     mask = join([answer.mask for answer in answers], (1,))
+    words = _joined_words(rows, texts, [answer.words for answer in answers if answer.words is not None])
     if reading is None:
-        return Features(logits, mask, {}, mask)
+        return Features(logits, mask, {}, mask, words=words)
     axes = () if reading.feature is not None else (-1, -2) if reading.kind in FROM_MAPS else (-2,)
     layers = {layer: join([answer.layers[layer] for answer in answers], axes) for layer in reading.layers}
     counts = mask if reading.feature is None else join([answer.counts for answer in answers], ())
-    return Features(logits, mask, layers, counts)
+    return Features(logits, mask, layers, counts, words=words)
+
+
+def _joined_logits(rows: Sequence[Tensor], texts: int, contents: Sequence[Tensor]) -> Tensor:
+    if contents[0].dim() == 2:
+        return _joined(rows, texts, 1, contents, ())
+    return _joined(rows, texts, max(content.shape[1] for content in contents), contents, (1,))
+
+
+def _joined_words(rows: Sequence[Tensor], texts: int, contents: Sequence[Tensor]) -> Tensor | None:
+    if not contents:
+        return None
+    most = max(content.shape[1] for content in contents)
+    padded = [functional.pad(content, (0, most - content.shape[1]), value=NO_WORD) for content in contents]
+    return _joined(rows, texts, most, padded, (1,))
 
 
 def _joined(rows: Sequence[Tensor], texts: int, length: int, contents: Sequence[Tensor], axes: Sequence[int]) -> Tensor:

@@ -14,7 +14,6 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
-    AutoModelForSequenceClassification,
     AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
@@ -25,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 from distiller import assets
 from distiller.errors import UserError, did_you_mean
 from distiller.hub import quiet_hub
+from distiller.models.heads import AUTO, HeadKind
 
 ASSET = "asset:"
 
@@ -56,27 +56,27 @@ def _is_path(model: str) -> bool:
     return model.startswith((".", "/", "~")) or ("/" in model and Path(model).parent.is_dir())
 
 
-def load_config(model: str, place: str) -> PretrainedConfig:
+def load_config(model: str, place: str, kind: HeadKind = "sequence") -> PretrainedConfig:
     """The transformers config of `model`.
 
     Raises:
         UserError: At `place`, if there is no such model, its config makes no model, or it is no encoder with a
-            sequence-classification head in transformers.
+            head of that kind in transformers.
     """
     with read_from(model, place):
         config: PretrainedConfig = AutoConfig.from_pretrained(locate(model))
-    lacking = _what_it_lacks(config)
+    lacking = _what_it_lacks(config, kind)
     if lacking:
         raise UserError(place, f"{model!r} is a {config.model_type} model, which {lacking}; give an encoder, e.g. BERT")
     with read_from(model, place):
-        _without_weights(config)
+        _without_weights(config, kind)
     return config
 
 
-def _what_it_lacks(config: PretrainedConfig) -> str | None:
+def _what_it_lacks(config: PretrainedConfig, kind: HeadKind) -> str | None:
     """Why a model of this config is nothing to distil; None if it is."""
-    if type(config) not in AutoModelForSequenceClassification._model_mapping:
-        return "has no sequence-classification head"
+    if type(config) not in AUTO[kind]._model_mapping:
+        return f"has no {kind}-classification head"
     if config.is_encoder_decoder:
         return "has a decoder after its encoder"
     if getattr(config, "is_decoder", False) or _reads_leftwards_alone(config):
@@ -101,10 +101,10 @@ def _states_its_depth(config: PretrainedConfig) -> bool:
     return True
 
 
-def _without_weights(config: PretrainedConfig) -> PreTrainedModel:
+def _without_weights(config: PretrainedConfig, kind: HeadKind = "sequence") -> PreTrainedModel:
     """The model of a config, to look at: nothing is allocated."""
     with torch.device("meta"), quiet():
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
+        model: PreTrainedModel = AUTO[kind].from_config(config)
     return model
 
 
@@ -134,7 +134,9 @@ def _refuse_empty(tokenizer: PreTrainedTokenizerBase, model: str, place: str) ->
         raise UserError(place, f"{model!r} {mend}")
 
 
-def load_classifier(model: str, head: dict[str, Any], place: str, seed: int) -> PreTrainedModel:
+def load_classifier(
+    model: str, head: dict[str, Any], place: str, seed: int, kind: HeadKind = "sequence"
+) -> PreTrainedModel:
     """The encoder of `model` in float32 with a head of that shape.
 
     A head that the checkpoint lacks is drawn from `seed`, without touching the global random state.
@@ -151,7 +153,7 @@ def load_classifier(model: str, head: dict[str, Any], place: str, seed: int) -> 
     """
     loaded: PreTrainedModel
     with read_from(model, place), seeded(seed):
-        loaded, info = AutoModelForSequenceClassification.from_pretrained(
+        loaded, info = AUTO[kind].from_pretrained(
             locate(model),
             dtype=torch.float32,
             use_safetensors=True,

@@ -6,16 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import ModuleList
-from transformers import AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from distiller.errors import UserError
 from distiller.models.config import StudentConfig
+from distiller.models.heads import AUTO, HeadKind
 from distiller.models.loading import load_classifier, load_config, quiet, seeded
 
 PLACE = "student.layers"
 
 
-def check_layers(layers: list[int], teacher: PretrainedConfig) -> None:
+def check_layers(layers: list[int], teacher: PretrainedConfig, kind: HeadKind = "sequence") -> None:
     """Refuse layers that cannot be cut out of the teacher, from its config alone.
 
     Raises:
@@ -27,7 +28,7 @@ def check_layers(layers: list[int], teacher: PretrainedConfig) -> None:
     if absent:
         raise UserError(PLACE, f"the teacher has no layer {absent[0]}; its {depth} layers are 0 to {depth - 1}")
     with torch.device("meta"):
-        whole, small = _shell(teacher), _shell(shortened(teacher, layers))
+        whole, small = _shell(teacher, kind), _shell(shortened(teacher, layers), kind)
     kept, needed = set(_kept_weights(whole, layers)), set(small.state_dict())
     if kept != needed:
         odd = min(kept ^ needed)
@@ -35,7 +36,12 @@ def check_layers(layers: list[int], teacher: PretrainedConfig) -> None:
 
 
 def build_student(
-    config: StudentConfig, teacher: PreTrainedModel, teacher_source: str, head: dict[str, Any], seed: int
+    config: StudentConfig,
+    teacher: PreTrainedModel,
+    teacher_source: str,
+    head: dict[str, Any],
+    seed: int,
+    kind: HeadKind = "sequence",
 ) -> PreTrainedModel:
     """The student before any training, in float32.
 
@@ -45,39 +51,42 @@ def build_student(
         teacher_source: The teacher's checkpoint before fine-tuning, for `init: pretrained`.
         head: The task's head, as `tasks` gives it.
         seed: Seed of the weights that have to be drawn.
+        kind: Of the head.
 
     Raises:
         UserError: If the layers do not exist or cannot be cut out of this architecture.
     """
     if config.model is not None and config.init == "random":
-        return random_classifier(load_config(config.model, "student.model"), head, seed)
+        return random_classifier(load_config(config.model, "student.model", kind), head, seed, kind)
     if config.model is not None:
-        return load_classifier(config.model, head, "student.model", seed)
+        return load_classifier(config.model, head, "student.model", seed, kind)
     layers = config.layers or []
-    check_layers(layers, teacher.config)
+    check_layers(layers, teacher.config, kind)
     if config.init == "teacher":
-        return cut(teacher, layers, seed)
+        return cut(teacher, layers, seed, kind)
     if config.init == "random":
-        return random_classifier(shortened(teacher.config, layers), head, seed)
-    return cut(load_classifier(teacher_source, head, "teacher.model", seed), layers, seed)
+        return random_classifier(shortened(teacher.config, layers), head, seed, kind)
+    return cut(load_classifier(teacher_source, head, "teacher.model", seed, kind), layers, seed, kind)
 
 
-def random_classifier(config: PretrainedConfig, head: dict[str, Any], seed: int) -> PreTrainedModel:
+def random_classifier(
+    config: PretrainedConfig, head: dict[str, Any], seed: int, kind: HeadKind = "sequence"
+) -> PreTrainedModel:
     """A model of that shape with every weight drawn from `seed`."""
     config = copy.deepcopy(config)
     for name, content in head.items():
         setattr(config, name, content)
-    return _fresh(config, seed)
+    return _fresh(config, seed, kind)
 
 
-def cut(model: PreTrainedModel, layers: list[int], seed: int) -> PreTrainedModel:
+def cut(model: PreTrainedModel, layers: list[int], seed: int, kind: HeadKind = "sequence") -> PreTrainedModel:
     """A model of the same architecture that has only those layers, with their weights and all that is outside layers.
 
     Raises:
         UserError: As `check_layers`.
     """
-    check_layers(layers, model.config)
-    small = _fresh(shortened(model.config, layers), seed)
+    check_layers(layers, model.config, kind)
+    small = _fresh(shortened(model.config, layers), seed, kind)
     small.load_state_dict(_kept_weights(model, layers), strict=True)
     return small
 
@@ -94,14 +103,14 @@ def shortened(config: PretrainedConfig, layers: list[int]) -> PretrainedConfig:
     return small
 
 
-def _fresh(config: PretrainedConfig, seed: int) -> PreTrainedModel:
+def _fresh(config: PretrainedConfig, seed: int, kind: HeadKind) -> PreTrainedModel:
     with seeded(seed):
-        return _shell(config)
+        return _shell(config, kind)
 
 
-def _shell(config: PretrainedConfig) -> PreTrainedModel:
+def _shell(config: PretrainedConfig, kind: HeadKind) -> PreTrainedModel:
     with quiet():
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+        model: PreTrainedModel = AUTO[kind].from_config(config, dtype=torch.float32)
     model.eval()
     return model
 
