@@ -1,5 +1,6 @@
 """Runs on a tiny encoder and real questions, some of which die."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from distiller import Pipeline
 from distiller.schema import validated
 
 
-def pipeline_of(model: Path, **changes: Any) -> Pipeline:
+def pipeline_of(model: Path | str, **changes: Any) -> Pipeline:
     content: dict[str, Any] = {
         "data": {"source": "asset:trec", "limit": 64, "max_length": 24},
         "teacher": {"model": str(model), "finetune": {"epochs": 1, "learning_rate": 1e-3}},
@@ -25,6 +26,18 @@ def pipeline_of(model: Path, **changes: Any) -> Pipeline:
         part = content.get(key)
         content[key] = {**part, **value} if isinstance(part, dict) and isinstance(value, dict) else value
     return validated(Pipeline, content, "test")
+
+
+def write_things(path: Path) -> None:
+    """Sentences of one to twelve words, in which a colour and the word after it are a thing."""
+    rows = []
+    for row in range(300):
+        words, tags = ["see"] * (1 + row % 3), ["O"] * (1 + row % 3)
+        for colour in ("red", "blue")[: row % 4]:
+            words += [colour, f"thing{row % 5}", "and"]
+            tags += ["B-thing", "I-thing", "O"]
+        rows.append({"text": words, "label": tags})
+    path.write_text("\n".join(map(json.dumps, rows)))
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:

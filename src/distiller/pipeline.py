@@ -15,7 +15,7 @@ from distiller.models import FinetuneConfig, StudentConfig, TeacherConfig
 from distiller.objectives import ObjectiveConfig
 from distiller.schema import Config, validated
 from distiller.store import StoreConfig
-from distiller.tasks import TaskName
+from distiller.tasks import TASKS, TaskName
 
 
 class TrainingConfig(FinetuneConfig):
@@ -81,11 +81,11 @@ class Pipeline(Config):
 
 
 def _with_prediction_loss(content: dict[str, Any]) -> dict[str, Any]:
-    """One output has no distribution for `kl` to compare: regression learns from the teacher's numbers by `mse`."""
-    objective = content.get("objective", {})
-    if content.get("task") != "regression" or not isinstance(objective, dict) or "prediction" in objective:
+    """That of the task: one output has no distribution for `kl` to compare, nor have classes that come together."""
+    objective, task = content.get("objective", {}), TASKS.get(str(content.get("task")))
+    if task is None or not isinstance(objective, dict) or "prediction" in objective:
         return content
-    return {**content, "objective": {**objective, "prediction": {"type": "mse"}}}
+    return {**content, "objective": {**objective, "prediction": {"type": task.default_prediction}}}
 
 
 class _UniqueKeys(yaml.SafeLoader):

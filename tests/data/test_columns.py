@@ -165,3 +165,31 @@ def test_a_label_that_training_never_shows_is_named_with_its_row() -> None:
 def test_two_columns_become_pairs_and_texts_are_not_stripped() -> None:
     rows = _plain(one=[" a ", "b"], two=["c\n", 'd"'], label=["x", "y"])
     assert read_texts(rows, ["two", "one"]) == [("c\n", " a "), ('d"', "b")]
+
+
+LISTS = [["urgent", "billing"], [], ["billing", "billing"], [3]]
+
+
+def test_lists_of_classes_come_typed_or_as_json() -> None:
+    typed = Columns(["text"], "label", "sets").examples(_typed(text=["w", "x", "y", "z"], label=LISTS))
+    plain = _plain(text=["w", "x", "y", "z"], label=['["urgent", "billing"]', "[]", '["billing", "billing"]', "[3]"])
+    assert typed.labels == [("billing", "urgent"), (), ("billing",), ("3",)]
+    assert Columns(["text"], "label", "sets").examples(plain).labels == typed.labels
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (_plain(text=["x", "y"], label=["[]", "urgent"]), "holds 'urgent', which is no list of classes (line 3)"),
+        (_typed(text=["x", "y"], label=[[], [["a"]]]), "holds [['a']], which is no list of classes (row 2)"),
+        (_typed(text=["x"], label=[["a", " "]]), "holds a class without a name (row 1)"),
+        (_typed(text=["x"], label=[None]), "has no label (row 1)"),
+    ],
+)
+def test_what_is_no_list_of_classes_is_named(rows: Rows, told: str) -> None:
+    assert told in _refusal(rows, "sets")
+
+
+def test_of_a_list_a_class_that_no_training_example_has_is_named() -> None:
+    message = _refusal(_typed(text=["x", "y"], label=[["a"], ["a", "new"]]), "sets", classes=["a", "b"])
+    assert "holds the label 'new', which no training example has (row 2)" in message

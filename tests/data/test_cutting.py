@@ -132,3 +132,15 @@ def test_a_limit_is_met_exactly_and_shows_each_class(examples: Examples, seed: i
     assert len(kept) == count
     assert sorted(_pairs(kept) + _pairs(others)) == sorted(_pairs(examples))
     assert {label for label in kept.labels or [] if isinstance(label, str)} == classes
+
+
+@given(st.lists(st.sets(st.sampled_from("abc")), min_size=40, max_size=200), SEEDS)
+def test_of_classes_that_come_together_the_rarest_keeps_its_share(labels: list[set[str]], seed: int) -> None:
+    examples = Examples([(f"text {row}",) for row in range(len(labels))], [tuple(sorted(one)) for one in labels])
+    kept, held_out = hold_out(examples, seed)
+    assert sorted(_pairs(kept) + _pairs(held_out)) == sorted(_pairs(examples))
+    counts = Counter(name for one in labels for name in one)
+    rarest = min(counts, key=lambda name: (counts[name], name), default=None)
+    if rarest is not None and counts[rarest] > 20:
+        share = sum(rarest in (one or ()) for one in held_out.labels or []) / counts[rarest]
+        assert 0.02 < share < 0.25

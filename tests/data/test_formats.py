@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distiller.data import DataConfig, load
-from distiller.data.formats import quoted_rows, read_file
+from distiller.data.formats import _READERS, quoted_rows, read_file
 from distiller.errors import UserError
 
 GOOD = "text,label\n" + "".join(f"text {row},{'ab'[row % 2]}\n" for row in range(20))
@@ -191,3 +191,41 @@ def test_other_separators_are_part_of_names_and_cells(tmp_path: Path) -> None:
     assert read_file(path).columns == {"a;b": ["x;y"]}
     path.write_text("text\nx;y\n")
     assert read_file(path).columns == {"text": ["x;y"]}
+
+
+CONLL = """# id = 1
+-DOCSTART- -X- O
+
+U.N. NNP B-org
+official NN O
+
+# CD O
+good JJ O
+"""
+
+
+def test_conll_has_a_word_a_line_and_an_empty_line_after_a_sentence(tmp_path: Path) -> None:
+    """As the shared task of 2003 has it; a word may be a `#`, and a remark is none."""
+    path = tmp_path / "train.conll"
+    path.write_text(CONLL)
+    rows = read_file(path)
+    assert rows.columns == {"text": [["U.N.", "official"], ["#", "good"]], "label": [["B-org", "O"], ["O", "O"]]}
+    assert rows.numbers == [4, 7]
+
+
+def test_a_ragged_conll_row_is_named_by_its_line(tmp_path: Path) -> None:
+    message = _refusal(tmp_path / "train.conll", "a\tO\nb\tO\nc\n\nd\tO\n")
+    assert "line 3: has 1 columns where others have 2" in message
+
+
+def test_conll_of_one_column_is_refused(tmp_path: Path) -> None:
+    assert "has one column" in _refusal(tmp_path / "train.conll", "a\nb\n\nc\n")
+
+
+def test_the_sentences_of_wnut_are_as_many_as_its_authors_say(shared_data: Path) -> None:
+    """Derczynski et al. 2017, table 2: 3394 sentences of training, 1009 of development, 1287 of test."""
+    counts = []
+    for name in ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated"):
+        path = shared_data / "wnut17" / name
+        counts.append(len(_READERS[".conll"](path).numbers))
+    assert counts == [3394, 1009, 1287]

@@ -191,18 +191,18 @@ def test_an_objective_that_teaches_nothing_or_has_no_type_is_refused(content: di
 def test_distributions_of_one_output_are_refused(name: str) -> None:
     config = _config(prediction={"type": name})
     with pytest.raises(UserError, match=rf"objective\.prediction: {name} compares distributions.*use mse"):
-        check_compatible(config, outputs=1, same_tokenizer=True)
-    check_compatible(config, outputs=2, same_tokenizer=True)
-    check_compatible(_config(prediction={"type": "mse"}), outputs=1, same_tokenizer=True)
+        check_compatible(config, outputs=1, exclusive_classes=True, same_tokenizer=True)
+    check_compatible(config, outputs=2, exclusive_classes=True, same_tokenizer=True)
+    check_compatible(_config(prediction={"type": "mse"}), outputs=1, exclusive_classes=True, same_tokenizer=True)
 
 
 @pytest.mark.parametrize("name", ["mse", "cos", "ce"])
 def test_token_level_losses_between_tokenizers_are_refused(name: str) -> None:
     config = _config(intermediate={"type": name})
     with pytest.raises(UserError, match=r"objective\.intermediate: .*different tokenizers.*use pkd"):
-        check_compatible(config, outputs=2, same_tokenizer=False)
-    check_compatible(config, outputs=2, same_tokenizer=True)
-    check_compatible(_config(intermediate={"type": "pkd"}), outputs=2, same_tokenizer=False)
+        check_compatible(config, outputs=2, exclusive_classes=True, same_tokenizer=False)
+    check_compatible(config, outputs=2, exclusive_classes=True, same_tokenizer=True)
+    check_compatible(_config(intermediate={"type": "pkd"}), outputs=2, exclusive_classes=True, same_tokenizer=False)
 
 
 def _two_pairs_of_which_one_weighs_nothing(content: dict[str, Any]) -> Objective:

@@ -29,6 +29,11 @@ class TestCE(PredictionLossConformance):
     least = None
 
 
+class TestBCE(PredictionLossConformance):
+    options = {"type": "bce", "temperature": 2.0}
+    least = None
+
+
 class TestMSE(PredictionLossConformance):
     options = {"type": "mse"}
 
@@ -64,6 +69,32 @@ def test_kl_is_the_formula_of_hinton(seed: int, temperature: float) -> None:
     p, q = (_softmax(side.numpy() / temperature) for side in (teacher, student))
     expected = temperature**2 * (p * (np.log(p) - np.log(q))).sum(axis=-1).mean()
     assert float(prediction_loss("kl", temperature=temperature)(student, teacher)) == pytest.approx(expected, abs=1e-9)
+
+
+@given(SEEDS, TEMPERATURES)
+def test_bce_is_the_formula_of_each_class_by_itself(seed: int, temperature: float) -> None:
+    student, teacher = tensors(seed, 7, 4)
+    p, q = (1 / (1 + np.exp(-side.numpy() / temperature)) for side in (teacher, student))
+    expected = -(temperature**2) * (p * np.log(q) + (1 - p) * np.log(1 - q)).mean()
+    assert float(prediction_loss("bce", temperature=temperature)(student, teacher)) == pytest.approx(expected, abs=1e-9)
+
+
+@given(SEEDS)
+def test_bce_is_least_where_the_student_says_what_the_teacher_says(seed: int) -> None:
+    student, teacher = tensors(seed, 7, 4)
+    loss = prediction_loss("bce")
+    assert float(loss(teacher, teacher)) < float(loss(student, teacher))
+    assert gradient(loss, teacher, teacher).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("name", ["kl", "ce", *OF_DISTRIBUTIONS])
+def test_where_classes_come_together_a_distribution_over_them_is_refused(name: str) -> None:
+    config = validated(ObjectiveConfig, {"prediction": {"type": name}}, "objective")
+    with pytest.raises(UserError, match=rf"objective\.prediction: {name} .* a text may have several; use bce or mse"):
+        check_compatible(config, outputs=3, exclusive_classes=False, same_tokenizer=True)
+    for fitting in ("bce", "mse"):
+        config = validated(ObjectiveConfig, {"prediction": {"type": fitting}}, "objective")
+        check_compatible(config, outputs=3, exclusive_classes=False, same_tokenizer=True)
 
 
 @given(SEEDS)
@@ -338,8 +369,8 @@ def test_one_class_has_nothing_to_compare(name: str) -> None:
 def test_a_student_of_one_output_is_refused_and_of_two_is_not(name: str) -> None:
     config = validated(ObjectiveConfig, {"prediction": {"type": name}}, "objective")
     with pytest.raises(UserError, match=rf"objective\.prediction: {name} compares distributions.*use mse"):
-        check_compatible(config, outputs=1, same_tokenizer=True)
-    check_compatible(config, outputs=2, same_tokenizer=True)
+        check_compatible(config, outputs=1, exclusive_classes=True, same_tokenizer=True)
+    check_compatible(config, outputs=2, exclusive_classes=True, same_tokenizer=True)
 
 
 def test_a_misspelt_loss_gets_the_near_name() -> None:

@@ -69,7 +69,7 @@ def test_what_is_kept_is_what_transformers_says_of_each_text_alone(
     build(outputs, tokens)
     rows = [31, 0, 12, 0]
     columns = opened(teacher, reading).columns(tokens.digests())
-    logits = store.restored_logits(columns, rows)
+    logits = store.restored_logits(columns, rows, of_words=False)
     layers = store.restored_layers(columns, reading, rows, 24)
     with models.attention_maps(teacher):
         for place, row in enumerate(rows):

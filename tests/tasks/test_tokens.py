@@ -1,13 +1,21 @@
 """Tokens hold what the tokenizer says, and pad as it pads."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import PreTrainedTokenizerBase
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel, Metaspace
+from tokenizers.trainers import BpeTrainer
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from distiller import models
 from distiller.tasks import joined, tokenize
+from distiller.words import NO_WORD, NOT_READ
 
 TEXTS = [("A long film, and not a good one.",), ("Good.",), ("",), ("It is what it is, what else?",), ("Good.",)]
 PAIRS = [("Who wrote it?", "A man from Kent."), ("Who?", "Nobody knows who wrote this book or why."), ("", "")]
@@ -54,3 +62,78 @@ def test_digests_are_equal_for_equal_inputs_alone(tokenizer: PreTrainedTokenizer
     assert tokenize(TEXTS[:1], tokenizer, 5).digests() != digests[:1]  # cut: another input
     one_text = tokenize([("Who? Nobody",)], tokenizer, 16).digests()
     assert tokenize([("Who?", "Nobody")], tokenizer, 16).digests() != one_text
+
+
+WORDS = st.text(st.characters(exclude_categories=("Cs", "Zs", "Zl", "Zp", "Cc")), min_size=1, max_size=6)
+SPLITS = st.lists(
+    st.one_of(
+        WORDS, st.sampled_from(["Schwarzenegger", "n't", "e\u0301te\u0301", "中文", "👩\u200d👧", "שלום", "a\u00a0b"])
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+ENGLISH = ["the old dog runs", "a large house"]
+
+
+def _byte_level() -> PreTrainedTokenizerBase:
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=True)
+    tokenizer.train_from_iterator(
+        ["the old dog runs", "a large house"], BpeTrainer(initial_alphabet=ByteLevel.alphabet())
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="!")
+
+
+def _metaspace() -> PreTrainedTokenizerBase:
+    tokenizer = Tokenizer(BPE(unk_token="?"))
+    tokenizer.pre_tokenizer = Metaspace()
+    tokenizer.train_from_iterator(ENGLISH, BpeTrainer(special_tokens=["?"]))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="?")
+
+
+@pytest.mark.parametrize("make", [None, _byte_level, _metaspace], ids=["wordpiece", "byte-level", "metaspace"])
+@given(words=SPLITS)
+def test_words_begin_where_the_tokenizer_says_that_they_do(
+    tokenizer: PreTrainedTokenizerBase, make: Callable[[], PreTrainedTokenizerBase] | None, words: list[str]
+) -> None:
+    """It is asked for the same words one by one, and says of each token which word it is of."""
+    chosen = tokenizer if make is None else make()
+    tokens = tokenize([(" ".join(words),)], chosen, 512, of_words=True)
+    told = chosen([words], is_split_into_words=True).word_ids(0)
+    assert tokens.words is not None
+    assert tokens.words.counts.tolist() == [len(words)]
+    first = [told.index(word) if word in told else NOT_READ for word in range(len(words))]
+    assert tokens.words.first.tolist() == first
+
+
+def test_words_that_are_cut_off_are_not_read_and_a_batch_says_where_words_are(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    texts = [("Who was Schwarzenegger then really",), ("Why",)]
+    tokens = tokenize(texts, tokenizer, 8, of_words=True)
+    pieces = tokenizer.tokenize("Schwarzenegger")
+    batch = tokens.batch([1, 0])
+    assert batch["words"].tolist() == [
+        [1, NO_WORD, NO_WORD, NO_WORD, NO_WORD],
+        [1, 2, 3, 3 + len(pieces) if 3 + len(pieces) < 7 else NOT_READ, NOT_READ],
+    ]
+    padded = replace(tokens, pads_left=True).batch([1, 0])
+    assert padded["words"][0].tolist()[0] == 8 - 3 + 1
+    assert len({*tokens.digests()}) == 2
+    assert tokens.digests() != tokenize(texts, tokenizer, 8).digests()
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(8, 40))
+def test_of_a_pair_the_longer_text_loses_its_end_first(
+    tokenizer: PreTrainedTokenizerBase, first: int, second: int, length: int
+) -> None:
+    tokens = tokenize([("one " * first, "two " * second)], tokenizer, length)
+    ids = tokens.inputs["input_ids"].tolist()
+    left = [ids.count(tokenizer.convert_tokens_to_ids(word)) for word in ("one", "two")]
+    room = length - 3
+    assert sum(left) == min(first + second, room)
+    if first + second > room:
+        shorter = min(first, second, room // 2)
+        assert min(left) >= shorter

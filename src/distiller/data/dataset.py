@@ -8,17 +8,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from distiller.data.columns import Columns, LabelKind, read_texts
+from distiller.data.columns import Columns, LabelKind
 from distiller.data.config import REST, DataConfig, Splits
 from distiller.data.cutting import hold_out, limit
 from distiller.data.examples import Examples
 from distiller.data.rows import Rows
 from distiller.data.sources import Source, open_source
+from distiller.data.tags import all_tags
 from distiller.errors import UserError
 
 DEFAULT_TEXT, DEFAULT_LABEL = ["text"], "label"
 CUSTOMARY = {"validation": ["dev", "valid", "val"], "test": ["test"]}
 """What sources call a split that the user has not named."""
+TASK_OF = {
+    "classes": "classification",
+    "numbers": "regression",
+    "sets": "multi-label-classification",
+    "tags": "token-classification",
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Dataset:
     def describe(self) -> dict[str, Any]:
         """What a run record says of the data."""
         words = [sum(len(text.split()) for text in texts) for texts in self.train.texts]
-        counts = Counter(map(str, self.train.labels or []) if self.classes is not None else [])
+        counts = Counter(_names(self.train) if self.classes is not None else [])
         return {
             "source": self.name,
             "text": self.columns.text,
@@ -102,7 +109,7 @@ def load(config: DataConfig, labels: LabelKind, seed: int) -> Dataset:
     columns = _columns(config, source, labels)
     rows = source.read(config.splits.train)
     train = columns.examples(rows)
-    classes = _classes(train, rows.place) if labels == "classes" else None
+    classes = _classes(train, labels, rows.place) if labels != "numbers" else None
     train, test = _held_out(source, columns, classes, config.splits, "test", train, seed)
     train, validation = _held_out(source, columns, classes, config.splits, "validation", train, seed + 1)
     train, rest = _limited(train, classes, config.limit, seed + 2)
@@ -121,23 +128,33 @@ def load(config: DataConfig, labels: LabelKind, seed: int) -> Dataset:
 def _columns(config: DataConfig, source: Source, labels: LabelKind) -> Columns:
     label = config.label or source.label or DEFAULT_LABEL
     if label == source.label and source.label_kind not in (None, labels):
-        task = {"classes": "regression", "numbers": "classification"}[labels]
+        task = TASK_OF[source.label_kind or labels]
         raise UserError("task", f"the labels of {source.name} are {source.label_kind}; set task: {task}")
     text = config.text or source.text or DEFAULT_TEXT
+    if labels == "tags" and len(text) > 1:
+        raise UserError("data.text", f"{' and '.join(text)} are two columns, and token-classification takes one")
     if label in text:
         raise UserError("data.text", f"column {label!r} is both text and label, so a model would read the answer")
     return Columns(text, label, labels)
 
 
-def _classes(train: Examples, place: str) -> list[str]:
-    names = {str(label) for label in train.labels or []}
-    if len(names) < 2:
+def _classes(train: Examples, labels: LabelKind, place: str) -> list[str]:
+    names = all_tags({*_names(train)}) if labels == "tags" else {*_names(train)}
+    if not names:
+        raise UserError(place, "has no text of any class, so there is nothing to learn; add examples of some")
+    if len(names) < 2 and labels != "sets":
         raise UserError(
             place, f"has one class only ({names.pop()!r}), so there is nothing to learn; add examples of another"
         )
     if all(name.removeprefix("-").isdecimal() for name in names):
         return sorted(names, key=lambda name: (int(name), name))
     return sorted(names)
+
+
+def _names(examples: Examples) -> list[str]:
+    """The classes of all examples."""
+    labels = examples.labels or []
+    return [str(name) for label in labels for name in (label if isinstance(label, tuple) else (label,))]
 
 
 def _held_out(
@@ -186,7 +203,7 @@ def _limited(
     """(at most `count` examples, the others)."""
     if count is None or count >= len(train):
         return train, None
-    if classes is not None and count < len(classes):
+    if classes is not None and not isinstance((train.labels or [""])[0], tuple) and count < len(classes):
         raise UserError("data.limit", f"{count} examples cannot show {len(classes)} classes; raise it to that or more")
     return limit(train, count, seed)
 
@@ -200,7 +217,7 @@ def _unlabelled(config: DataConfig, rest: Examples | None, columns: Columns) -> 
         return rest.without_labels()
     source = open_source(config.unlabelled, "data.unlabelled")
     rows = _unlabelled_rows(source, config.splits.train)
-    return Examples(read_texts(rows, _unlabelled_text(source, rows, columns)), None)
+    return Examples(columns.texts(rows, _unlabelled_text(source, rows, columns)), None)
 
 
 def _unlabelled_text(source: Source, rows: Rows, columns: Columns) -> list[str]:

@@ -9,11 +9,12 @@ class Examples:
 
     Attributes:
         texts: One tuple per example, with one or two texts.
-        labels: One per example: names of classes, or numbers; None if nobody has labelled these texts.
+        labels: One per example: names of classes, numbers, or all classes of a text, in order; None if nobody has
+            labelled these texts.
     """
 
     texts: list[tuple[str, ...]]
-    labels: list[str] | list[float] | None
+    labels: list[str] | list[float] | list[tuple[str, ...]] | None
 
     def __len__(self) -> int:
         return len(self.texts)

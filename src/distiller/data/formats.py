@@ -1,4 +1,4 @@
-"""File formats: CSV, TSV, JSON lines and Parquet as rows, with the line numbers that an editor shows.
+"""File formats: CSV, TSV, JSON lines, Parquet and CoNLL as rows, with the line numbers that an editor shows.
 
 The readers that data frames bring pad rows that are too short and do not know line numbers, so text formats are read
 with the standard library.
@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -162,10 +163,46 @@ def _parquet(path: Path) -> Rows:
     return Rows(str(path), "row", range(1, count + 1), columns, typed=True)
 
 
+def _conll(path: Path) -> Rows:
+    """One word a line, its tag in the last column, an empty line after each sentence.
+
+    Columns are parted by tabs if there are any, else by white space. Lines before a sentence that begin with `# ` and
+    have another number of columns are remarks; `-DOCSTART-` is no word.
+    """
+    text = read_text(path)
+    separator = "\t" if "\t" in text else None
+    lines = [(number, line.split(separator)) for number, line in enumerate(text.split("\n"), start=1)]
+    counts = Counter(len(cells) for _, cells in lines if any(cells) and cells != [""])
+    wanted = counts.most_common(1)[0][0]
+    if wanted < 2:
+        raise UserError(str(path), "has one column; write a word and its tag on each line, with a tab between")
+    numbers: list[int] = []
+    sentences: list[tuple[list[str], list[str]]] = []
+    inside = False
+    for number, cells in lines:
+        if not any(cell.strip() for cell in cells) or cells[0] == "-DOCSTART-":
+            inside = False
+            continue
+        if not inside and cells[0].startswith("#") and len(cells) != wanted:
+            continue
+        if len(cells) != wanted:
+            mend = f"has {len(cells)} columns where others have {wanted}; write a word and its tag there"
+            raise UserError(f"{path} line {number}", mend)
+        if not inside:
+            numbers.append(number)
+            sentences.append(([], []))
+        inside = True
+        sentences[-1][0].append(cells[0].strip())
+        sentences[-1][1].append(cells[-1].strip())
+    words, tags = (list(side) for side in zip(*sentences, strict=True))
+    return Rows(str(path), "line", numbers, {"text": words, "label": tags}, typed=True)
+
+
 _READERS: dict[str, Callable[[Path], Rows]] = {
     ".csv": _csv,
     ".tsv": _tsv,
     ".jsonl": _json_lines,
     ".parquet": _parquet,
+    ".conll": _conll,
 }
 SUFFIXES = [*_READERS]

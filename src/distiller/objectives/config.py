@@ -44,12 +44,13 @@ class ObjectiveConfig(Config):
         return self
 
 
-def check_compatible(config: ObjectiveConfig, *, outputs: int, same_tokenizer: bool) -> None:
+def check_compatible(config: ObjectiveConfig, *, outputs: int, exclusive_classes: bool, same_tokenizer: bool) -> None:
     """Refuse an objective that cannot teach this student.
 
     Args:
         config: The objective.
         outputs: Logits per prediction; 1 in regression.
+        exclusive_classes: Whether a text has one class, so that softmax makes probabilities of logits.
         same_tokenizer: Whether teacher and student split texts alike.
 
     Raises:
@@ -58,6 +59,9 @@ def check_compatible(config: ObjectiveConfig, *, outputs: int, same_tokenizer: b
     prediction, intermediate = config.on_predictions, config.between_layers
     if prediction is not None and prediction.compares_distributions and outputs == 1:
         mend = f"{prediction.type} compares distributions, and one output has none: softmax of it is always 1; use mse"
+        raise UserError("objective.prediction", mend)
+    if prediction is not None and prediction.compares_distributions and not exclusive_classes:
+        mend = f"{prediction.type} compares distributions over classes, and a text may have several; use bce or mse"
         raise UserError("objective.prediction", mend)
     if intermediate is not None and intermediate.level == "token" and not same_tokenizer:
         reason = "teacher and student have different tokenizers, so their positions do not correspond"

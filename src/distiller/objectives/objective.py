@@ -118,8 +118,8 @@ class Objective(nn.Module):
         raw: dict[str, Tensor] = {}
         observed: dict[str, Tensor] = {}
         if self._prediction is not None and self.prediction_loss is not None and teacher is not None:
-            mask = student.mask if student.logits.dim() == 3 else None
-            raw[f"prediction.{self._prediction.type}"] = self.prediction_loss(student.logits, teacher.logits, mask)
+            said = None if student.words is None else (student.words >= 0) & teacher.logits.isfinite().all(dim=-1)
+            raw[f"prediction.{self._prediction.type}"] = self.prediction_loss(student.logits, teacher.logits, said)
         if self._hard_label_weight > 0:
             raw["hard_label"] = self._of_labels(student.logits, targets, partners, share)
         if self.between_layers is not None and teacher is not None:

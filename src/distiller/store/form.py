@@ -7,6 +7,8 @@ from torch import Tensor
 
 from distiller.models import Features, Reading, as_scores
 from distiller.store.column import Column
+from distiller.tasks import Tokens
+from distiller.words import NO_WORD
 
 LOGITS = "logits"
 
@@ -19,8 +21,11 @@ def names(reading: Reading | None) -> dict[str, int | None]:
     return {LOGITS: None, **{f"{form}-{layer}": layer for layer in reading.layers}}
 
 
-def row_counts(name: str, reading: Reading | None, lengths: Tensor) -> Tensor:
-    """[texts]: how many rows each has on the shelf of that name, of their lengths [texts] in tokens."""
+def row_counts(name: str, reading: Reading | None, tokens: Tokens) -> Tensor:
+    """[texts]: how many rows each has on the shelf of that name."""
+    lengths = tokens.lengths
+    if name == LOGITS and tokens.words is not None:
+        return tokens.words.counts
     if name == LOGITS or reading is None or reading.feature is not None:
         return torch.ones_like(lengths)
     return lengths.square() if reading.kind == "attention_maps" else lengths
@@ -29,14 +34,17 @@ def row_counts(name: str, reading: Reading | None, lengths: Tensor) -> Tensor:
 def rows(features: Features, reading: Reading | None) -> dict[str, tuple[Tensor, Tensor]]:
     """Of a batch, by the name of the shelf: how many rows each text has, and the rows [rows, …] of all of them."""
     return {
-        name: _one_row(features.logits) if layer is None or reading is None else _of_layer(features, layer, reading)
+        name: _of_logits(features) if layer is None or reading is None else _of_layer(features, layer, reading)
         for name, layer in names(reading).items()
     }
 
 
-def restored_logits(columns: Mapping[str, Column], texts: Sequence[int]) -> Tensor:
-    """[batch, classes]."""
-    return columns[LOGITS].batch(texts, 1).squeeze(1)
+def restored_logits(columns: Mapping[str, Column], texts: Sequence[int], *, of_words: bool) -> Tensor:
+    """[batch, classes], or [batch, words, classes]."""
+    column = columns[LOGITS]
+    if not of_words:
+        return column.batch(texts, 1).squeeze(1)
+    return column.batch(texts, int(column.length[torch.as_tensor(texts)].max()))
 
 
 def restored_layers(
@@ -79,6 +87,12 @@ def _of_layer(features: Features, layer: int, reading: Reading) -> tuple[Tensor,
         both = valid.unsqueeze(-1) & valid.unsqueeze(-2)
         return both.flatten(1).sum(dim=1), content.permute(0, 2, 3, 1)[both]
     return _positions(content, valid)
+
+
+def _of_logits(features: Features) -> tuple[Tensor, Tensor]:
+    if features.words is None:
+        return _one_row(features.logits)
+    return _positions(features.logits, features.words != NO_WORD)
 
 
 def _one_row(content: Tensor) -> tuple[Tensor, Tensor]:

@@ -88,7 +88,7 @@ class TeacherOutputs:
         with self._teacher.ready():
             outputs = form.rows(self._answer(tokens, [0]), reading)
         of_kinds = [
-            values.nbytes // len(values) * form.row_counts(name, reading, tokens.lengths)
+            values.nbytes // len(values) * form.row_counts(name, reading, tokens)
             for name, (_, values) in outputs.items()
         ]
         return torch.stack(of_kinds).sum(dim=0)

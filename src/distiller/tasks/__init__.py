@@ -3,15 +3,32 @@
 from typing import Literal
 
 from distiller.tasks.classification import Classification
+from distiller.tasks.multi_label import MultiLabel
 from distiller.tasks.regression import Regression
-from distiller.tasks.sequence import Predictions, SequenceTask
+from distiller.tasks.tags import entities
+from distiller.tasks.task import Predictions, Task
+from distiller.tasks.token_classification import TokenClassification
 from distiller.tasks.tokens import DIGEST_BYTES, Tokens, joined, tokenize
 
-TaskName = Literal["classification", "regression"]
+TaskName = Literal["classification", "regression", "multi-label-classification", "token-classification"]
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (Classification, Regression, MultiLabel, TokenClassification)
+}
 
-__all__ = ["DIGEST_BYTES", "Predictions", "SequenceTask", "TaskName", "Tokens", "build", "joined", "tokenize"]
+__all__ = [
+    "DIGEST_BYTES",
+    "TASKS",
+    "Predictions",
+    "Task",
+    "TaskName",
+    "Tokens",
+    "build",
+    "entities",
+    "joined",
+    "tokenize",
+]
 
 
-def build(name: TaskName) -> SequenceTask:
+def build(name: TaskName) -> Task:
     """The task of that name."""
-    return {"classification": Classification, "regression": Regression}[name]()
+    return TASKS[name]()

@@ -1,24 +1,26 @@
 """One class per text, or per pair of texts."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from torch import Tensor
 from torch.nn import functional
 
-from distiller.tasks.sequence import Predictions, SequenceTask
+from distiller.tasks.task import LabelKind, Predictions, Task
 
 
-class Classification(SequenceTask):
+class Classification(Task):
     """Classes are names; the order of `classes` is the order of the logits."""
 
     name: ClassVar[str] = "classification"
-    label_kind: ClassVar[Literal["classes", "numbers"]] = "classes"
+    label_kind: ClassVar[LabelKind] = "classes"
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "matthews")
     missing_target: ClassVar[float] = -100
     target_dtype: ClassVar[torch.dtype] = torch.long
+    default_prediction: ClassVar[str] = "kl"
+    exclusive_classes: ClassVar[bool] = True
 
     def head(self, classes: list[str] | None) -> dict[str, Any]:
         names = dict(enumerate(classes or []))
@@ -29,7 +31,7 @@ class Classification(SequenceTask):
             "problem_type": "single_label_classification",
         }
 
-    def targets(self, labels: Sequence[str] | Sequence[float], classes: list[str] | None) -> list[float]:
+    def targets(self, labels: Sequence[Any], classes: list[str] | None) -> list[Any]:
         index = {name: position for position, name in enumerate(classes or [])}
         return [index[str(label)] for label in labels]
 

@@ -1,7 +1,7 @@
 """One number per text, or per pair of texts."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -9,22 +9,24 @@ from scipy.stats import pearsonr, spearmanr
 from torch import Tensor
 from torch.nn import functional
 
-from distiller.tasks.sequence import Predictions, SequenceTask
+from distiller.tasks.task import LabelKind, Predictions, Task
 
 
-class Regression(SequenceTask):
+class Regression(Task):
     """The head has one output, which is the number itself."""
 
     name: ClassVar[str] = "regression"
-    label_kind: ClassVar[Literal["classes", "numbers"]] = "numbers"
+    label_kind: ClassVar[LabelKind] = "numbers"
     metrics: ClassVar[tuple[str, ...]] = ("pearson", "spearman")
     missing_target: ClassVar[float] = float("nan")
     target_dtype: ClassVar[torch.dtype] = torch.float32
+    default_prediction: ClassVar[str] = "mse"
+    exclusive_classes: ClassVar[bool] = False
 
     def head(self, classes: list[str] | None) -> dict[str, Any]:  # noqa: ARG002 - numbers have no classes
         return {"num_labels": 1, "problem_type": "regression"}
 
-    def targets(self, labels: Sequence[str] | Sequence[float], classes: list[str] | None) -> list[float]:  # noqa: ARG002
+    def targets(self, labels: Sequence[Any], classes: list[str] | None) -> list[Any]:  # noqa: ARG002
         return [float(label) for label in labels]
 
     def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:

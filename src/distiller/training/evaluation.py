@@ -1,23 +1,25 @@
 """What a model says of a split, and how fast it says it."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from distiller import models
 from distiller.errors import UserError
-from distiller.models import BATCH, measure
+from distiller.models import BATCH, Features
 from distiller.tasks import Predictions, Tokens
-from distiller.training.examples import Encoded
+from distiller.training.examples import Encoded, as_tensor
+from distiller.words import NO_WORD
 
 TIMED_SENTENCES = 200
 
 
 @torch.inference_mode()
 def predict(model: PreTrainedModel, split: Encoded, place: str) -> Predictions:
-    """Logits of every text in float32, batched by length, in the order of the split.
+    """Logits of every text, or of every word, in float32, batched by length, in the order of the split.
 
     Raises:
         UserError: At `place`, if a logit is not finite.
@@ -29,23 +31,38 @@ def predict(model: PreTrainedModel, split: Encoded, place: str) -> Predictions:
     with torch.autocast(model.device.type, enabled=False):
         for rows in order.split(BATCH):
             inputs = {name: tensor.to(model.device) for name, tensor in split.tokens.batch(rows.tolist()).items()}
-            parts.append(model(**inputs).logits.float().cpu())
+            parts += _by_text(models.read(model, inputs, None))
     model.train(was_training)
-    logits = np.empty((len(order), parts[0].shape[-1]), dtype=np.float32)
-    logits[order] = torch.cat(parts).numpy()
-    if not np.isfinite(logits).all():
+    places = order.argsort().tolist()
+    logits = torch.cat([parts[place] for place in places])
+    words = split.tokens.words
+    read = torch.ones(len(logits), dtype=torch.bool) if words is None else words.first >= 0
+    if not bool(logits[read].isfinite().all()):
         raise UserError(place, "predictions are not finite numbers; lower the learning_rate that it is trained with")
-    return Predictions(logits, np.asarray(split.targets))
+    counts = words.counts.numpy() if words is not None else None
+    names = cast("dict[int, str]", model.config.id2label)
+    return Predictions(
+        logits.numpy(), as_tensor(split).numpy(), counts, [names[number] for number in range(logits.shape[1])]
+    )
+
+
+def _by_text(answer: Features) -> list[Tensor]:
+    """The logits of each text of a batch: [1, outputs], or [words, outputs]."""
+    logits = answer.logits.float().cpu()
+    if answer.words is None:
+        return [*logits.split(1)]
+    return [of_text[there] for of_text, there in zip(logits, (answer.words != NO_WORD).cpu(), strict=True)]
 
 
 def compare_latency(
-    models: dict[str, tuple[PreTrainedModel, Tokens]],
+    compared: dict[str, tuple[PreTrainedModel, Tokens]],
 ) -> dict[str, dict[str, Any]]:
     """Latency on CPU of each named model, with the same texts as it reads them, side by side."""
-    singles = {name: [tokens.batch([text]) for text in _timed(tokens)] for name, (_, tokens) in models.items()}
-    batches = {name: _batches(tokens) for name, (_, tokens) in models.items()}
-    on_cpu = {name: model.to("cpu").eval() for name, (model, _) in models.items()}  # type: ignore[arg-type]
-    return {name: latency.describe() for name, latency in measure(on_cpu, singles, batches).items()}
+    read = {name: replace(tokens, words=None) for name, (_, tokens) in compared.items()}
+    singles = {name: [tokens.batch([text]) for text in _timed(tokens)] for name, tokens in read.items()}
+    batches = {name: _batches(tokens) for name, tokens in read.items()}
+    on_cpu = {name: model.to("cpu").eval() for name, (model, _) in compared.items()}  # type: ignore[arg-type]
+    return {name: latency.describe() for name, latency in models.measure(on_cpu, singles, batches).items()}
 
 
 def _timed(tokens: Tokens) -> range:

@@ -11,9 +11,12 @@ from transformers import PreTrainedTokenizerBase
 
 from distiller.augment import Mixup
 from distiller.data import Examples
-from distiller.tasks import SequenceTask, Tokens, joined, tokenize
+from distiller.tasks import Task, Tokens, joined, tokenize
+from distiller.words import NO_WORD
 
 TOKENS = "input_ids"
+MISSING = -100
+"""The target of a word that nobody has labelled, or that is not read."""
 ALIGNED_LENGTH = 4
 """Batches are of lengths that are multiples of it: the processor's kernels are made, and kept, for each shape anew."""
 
@@ -29,10 +32,10 @@ class Reader:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A split as a model reads it: its tokens, and one target per text."""
+    """A split as a model reads it: its tokens, and one target per text, as the task has them."""
 
     tokens: Tokens
-    targets: list[float]
+    targets: list[Any]
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -52,16 +55,24 @@ class NoTeacher:
         return {}
 
 
-def encode(splits: Sequence[Examples], classes: list[str] | None, task: SequenceTask, reader: Reader) -> Encoded:
+def encode(splits: Sequence[Examples], classes: list[str] | None, task: Task, reader: Reader) -> Encoded:
     """Tokenise splits, one after the other; texts without a label get the task's missing target."""
-    tokens = joined([tokenize(split.texts, reader.tokenizer, reader.max_length) for split in splits])
+    tokens = joined(
+        [tokenize(split.texts, reader.tokenizer, reader.max_length, of_words=task.of_words) for split in splits]
+    )
     return Encoded(tokens, [target for split in splits for target in _targets(split, classes, task)])
 
 
-def _targets(split: Examples, classes: list[str] | None, task: SequenceTask) -> list[float]:
+def _targets(split: Examples, classes: list[str] | None, task: Task) -> list[Any]:
     if split.labels is None:
-        return [task.missing_target] * len(split)
+        return [task.missing(text, classes) for text in split.texts]
     return task.targets(split.labels, classes)
+
+
+def as_tensor(split: Encoded) -> Tensor:
+    """The targets: [texts, …], or [words of all texts] where each word has one."""
+    of_words = split.tokens.words is not None
+    return torch.tensor([word for text in split.targets for word in text] if of_words else split.targets)
 
 
 class TrainingSet(Dataset[int]):
@@ -84,7 +95,7 @@ class TrainingSet(Dataset[int]):
         mixup: Mixup | None = None,
     ) -> None:
         self._tokens = student.tokens
-        self._targets = torch.tensor(student.targets, dtype=target_dtype)
+        self._targets = as_tensor(student).to(target_dtype)
         self._signal = signal
         self._longest = longest
         self._mixup = mixup
@@ -100,6 +111,14 @@ class TrainingSet(Dataset[int]):
         """Tokens per text, as the student reads it."""
         return self._tokens.lengths.tolist()
 
+    def _targets_of(self, rows: Sequence[int]) -> Tensor:
+        """[batch], or [batch, words] with the missing target for words that the student does not read."""
+        words = self._tokens.words
+        if words is None:
+            return self._targets[torch.as_tensor(rows)]
+        read = words.of(rows, words.first, NO_WORD) >= 0
+        return torch.where(read, words.of(rows, self._targets, MISSING), MISSING)
+
     @property
     def vocabulary(self) -> Tensor:
         """[tokens], each once: what the student reads, padding included."""
@@ -114,7 +133,7 @@ class TrainingSet(Dataset[int]):
         length = self._tokens.length_of(rows, ALIGNED_LENGTH, at_most=self._longest)
         return {
             "student_inputs": self._tokens.batch(rows, length),
-            "targets": self._targets[torch.as_tensor(rows)],
+            "targets": self._targets_of(rows),
             **self._signal.of(rows, length),
             **(self._mixup.of(rows) if self._mixup is not None else {}),
         }

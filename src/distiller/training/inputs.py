@@ -8,6 +8,7 @@ from distiller import models
 from distiller.augment import Policy
 from distiller.errors import UserError
 from distiller.files import write_json
+from distiller.models import HeadKind
 from distiller.training.plan import Plan
 
 FILE = "inputs.json"
@@ -20,13 +21,14 @@ def fingerprints(plan: Plan) -> dict[str, str]:
         UserError: If a checkpoint, or what augmentation works with, is not there.
     """
     pipeline, head = plan.pipeline, plan.task.head(plan.classes)
-    teacher = _of_model(pipeline.teacher.model, head if pipeline.teacher.finetune else {}, "teacher.model")
+    kind = plan.task.head_kind
+    teacher = _of_model(pipeline.teacher.model, head if pipeline.teacher.finetune else {}, "teacher.model", kind)
     found = {"data": plan.dataset.fingerprint, "teacher": teacher}
     if pipeline.augmentation.steps:
         found["augmentation"] = Policy(pipeline.augmentation.steps).fingerprint
     if pipeline.student.model is None:
         return found
-    return {**found, "student": _of_model(pipeline.student.model, head, "student.model")}
+    return {**found, "student": _of_model(pipeline.student.model, head, "student.model", kind)}
 
 
 def keep(folder: Path, found: dict[str, str]) -> None:
@@ -49,5 +51,5 @@ def check_same(folder: Path, found: dict[str, str]) -> None:
         raise UserError(str(folder), mend)
 
 
-def _of_model(model: str, head: dict[str, Any], place: str) -> str:
-    return models.fingerprint(models.load_classifier(model, head, place, seed=0))
+def _of_model(model: str, head: dict[str, Any], place: str, kind: HeadKind) -> str:
+    return models.fingerprint(models.load_classifier(model, head, place, 0, kind))

@@ -12,7 +12,7 @@ from distiller.errors import UserError
 from distiller.mapping import Skip
 from distiller.objectives import HiddenLossConfig, Layers, check_compatible
 from distiller.pipeline import Pipeline
-from distiller.tasks import SequenceTask
+from distiller.tasks import Task
 from distiller.training.examples import Reader
 
 
@@ -32,7 +32,7 @@ class Plan:
     """
 
     pipeline: Pipeline
-    task: SequenceTask
+    task: Task
     dataset: Dataset
     classes: list[str] | None
     metric: str
@@ -89,14 +89,14 @@ def make_plan(pipeline: Pipeline) -> Plan:
         UserError: Naming the field, file or row that does not fit, and the mend.
     """
     task = tasks.build(pipeline.task)
-    teacher, teacher_reader = read_by(pipeline.teacher.model, "teacher.model", pipeline)
+    teacher, teacher_reader = read_by(pipeline.teacher.model, "teacher.model", pipeline, task)
     student, student_reader = teacher, teacher_reader
     if pipeline.student.model is not None:
-        student, student_reader = read_by(pipeline.student.model, "student.model", pipeline)
+        student, student_reader = read_by(pipeline.student.model, "student.model", pipeline, task)
     if models.same_tokenizer(teacher_reader.tokenizer, student_reader.tokenizer):
         student_reader = teacher_reader
     if pipeline.student.layers is not None:
-        models.check_layers(pipeline.student.layers, teacher)
+        models.check_layers(pipeline.student.layers, teacher, task.head_kind)
     pairs = _pairs(pipeline, student, teacher)
     dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
     between = pipeline.objective.between_layers
@@ -111,6 +111,7 @@ def make_plan(pipeline: Pipeline) -> Plan:
     check_compatible(
         pipeline.objective,
         outputs=1 if classes is None else len(classes),
+        exclusive_classes=task.exclusive_classes,
         same_tokenizer=student_reader is teacher_reader,
     )
     metric = task.primary_metric(pipeline.metric, dataset.metric)
@@ -130,6 +131,9 @@ def _check_augmentation(pipeline: Pipeline, columns: Sequence[str]) -> None:
     if config.steps and objective.on_predictions is None and objective.between_layers is None:
         mend = "copies are labelled by the teacher alone, and the objective asks it nothing; add a prediction loss"
         raise UserError("augmentation.steps", mend)
+    if config.mixup is not None and tasks.build(pipeline.task).of_words:
+        mend = "mixes texts, and words of two texts do not stand at the same places; use steps"
+        raise UserError("augmentation.mixup", mend)
     if config.mixup is not None and config.mixup.teacher == "live":
         _check_live_mixup(pipeline)
 
@@ -158,13 +162,16 @@ def _check_further(pipeline: Pipeline, between: HiddenLossConfig, texts: int) ->
         raise UserError("objective.intermediate.negatives", f"{mend}; lower training.batch_size, or use batch")
 
 
-def read_by(model: str, place: str, pipeline: Pipeline) -> tuple[PretrainedConfig, Reader]:
+def read_by(model: str, place: str, pipeline: Pipeline, task: Task) -> tuple[PretrainedConfig, Reader]:
     """The config of a model, and how it reads texts.
 
     Raises:
         UserError: If there is no such model, or it does not read as many tokens as the pipeline asks for.
     """
-    config, tokenizer = models.load_config(model, place), models.load_tokenizer(model, place)
+    config, tokenizer = models.load_config(model, place, task.head_kind), models.load_tokenizer(model, place)
+    if task.of_words and not tokenizer.is_fast:
+        mend = "does not say which characters a token stands for; give a model with a fast tokenizer"
+        raise UserError(place, f"the tokenizer of {model!r} {mend}")
     longest = models.longest_text(config, tokenizer)
     if pipeline.data.max_length > longest:
         mend = f"{pipeline.data.max_length} is more than the {longest} tokens that {model} reads; lower it"

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from distiller.augment import Policy
 from distiller.data import Examples
 from distiller.errors import UserError
 from distiller.pipeline import Pipeline
+from distiller.tasks import Predictions, entities
 from distiller.training import inputs
 from distiller.training.augmented import changed_texts, copy_seed
 from distiller.training.evaluation import predict
@@ -22,7 +23,11 @@ from distiller.training.teacher import prepare
 
 @dataclass(frozen=True)
 class Saying:
-    """What the teacher says of a text: a class and its probability, or a number and none."""
+    """What the teacher says of a text: a class and its probability, or a number and none.
+
+    Of classes that come together all that it says yes to, of words all that are in an entity by their number and type;
+    and how sure it is where it is least so.
+    """
 
     label: str
     confidence: float | None
@@ -59,12 +64,28 @@ def preview(pipeline: Pipeline, count: int) -> list[Changed]:
         policy = Policy(pipeline.augmentation.steps)
         after = changed_texts(before, policy, plan.augmented_columns, copy_seed(pipeline.seed, 0), bar)
     read = encode([Examples([*before, *after], None)], plan.classes, plan.task, plan.teacher_reader)
-    said = _sayings(predict(teacher.model, read, "teacher.model").logits, plan)
+    said = _sayings(predict(teacher.model, read, "teacher.model"), plan)
     return [*map(Changed, before, after, said[: len(before)], said[len(before) :])]
 
 
-def _sayings(logits: NDArray[np.float32], plan: Plan) -> list[Saying]:
+def _sayings(predictions: Predictions, plan: Plan) -> list[Saying]:
+    logits = predictions.logits
     if plan.classes is None:
         return [Saying(f"{number:.3f}", None) for number in logits[:, 0].tolist()]
+    if not plan.task.exclusive_classes:
+        return [_several(row, plan.classes) for row in expit(logits)]
+    if plan.task.of_words:
+        return [_of_words(rows, plan.classes) for rows in predictions.by_text(softmax(logits, axis=1))]
     probabilities = softmax(logits, axis=1)
     return [Saying(plan.classes[int(row.argmax())], float(row.max())) for row in probabilities]
+
+
+def _several(probabilities: NDArray[np.float32], classes: list[str]) -> Saying:
+    names = [name for name, probability in zip(classes, probabilities.tolist(), strict=True) if probability > 0.5]
+    return Saying(" + ".join(names) or "none", float(np.maximum(probabilities, 1 - probabilities).min()))
+
+
+def _of_words(probabilities: NDArray[np.float32], classes: list[str]) -> Saying:
+    tags = [classes[number] for number in probabilities.argmax(axis=1)]
+    found = [f"{kind} {first + 1}" + (f"-{last + 1}" if last > first else "") for kind, first, last in entities(tags)]
+    return Saying(", ".join(found) or "none", float(np.nanmin(probabilities.max(axis=1))))

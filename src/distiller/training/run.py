@@ -124,8 +124,8 @@ def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
         UserError: If the model or the data is not usable.
     """
     task = tasks.build(pipeline.task)
-    _, reader = read_by(model, model, pipeline)
-    loaded = models.load_classifier(model, {}, model, pipeline.seed)
+    _, reader = read_by(model, model, pipeline, task)
+    loaded = models.load_classifier(model, {}, model, pipeline.seed, task.head_kind)
     dataset = data.load(pipeline.data.replace(unlabelled=None), task.label_kind, pipeline.seed)
     classes = models.classes_in_order_of(loaded.config, dataset.classes, model)
     examples: Examples = getattr(dataset, split)
@@ -208,13 +208,15 @@ def _learn(plan: Plan, teacher: Teacher, record: RunRecord, out: Path) -> tuple[
         with isolated_random_state(pipeline.seed):
             transferred = mutual_information(distillation, held_out, pipeline.training.batch_size)
         record.metrics["mutual_information"] = transferred
-    return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed), course
+    return models.load_classifier(str(out / STUDENT), {}, "student", pipeline.seed, task.head_kind), course
 
 
 def _student_and_objective(plan: Plan, teacher: Teacher) -> tuple[PreTrainedModel, Objective]:
     """As they are before any training."""
     pipeline, head = plan.pipeline, plan.task.head(plan.classes)
-    student = models.build_student(pipeline.student, teacher.model, pipeline.teacher.model, head, pipeline.seed)
+    student = models.build_student(
+        pipeline.student, teacher.model, pipeline.teacher.model, head, pipeline.seed, plan.task.head_kind
+    )
     layers = plan.layers(student.config, teacher.model.config)
     return student, Objective(pipeline.objective, layers, plan.task.label_loss, pipeline.seed)
 

@@ -45,16 +45,18 @@ class Kept:
         reading: What they are.
         further: Of how many other texts each batch is to hold its vectors too.
         seed: Of the choice of these.
+        of_words: Whether it said something of each word.
     """
 
     columns: Mapping[str, Column]
     reading: Reading | None
     further: int
     seed: int
+    of_words: bool = False
 
     def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:
         return {
-            "teacher_logits": store.restored_logits(self.columns, rows),
+            "teacher_logits": store.restored_logits(self.columns, rows, of_words=self.of_words),
             "teacher_layers": store.restored_layers(self.columns, self.reading, rows, length),
             "further": self.vectors_of_others(rows, excluded=rows),
         }

@@ -13,7 +13,7 @@ from distiller import models
 from distiller.assets import cache_folder
 from distiller.errors import UserError
 from distiller.files import write_json
-from distiller.models import FinetuneConfig
+from distiller.models import FinetuneConfig, HeadKind
 from distiller.objectives import HardLabel, Objective, ObjectiveConfig
 from distiller.training import precision
 from distiller.training.distillation import Distillation
@@ -33,12 +33,16 @@ class Teacher:
         model: In float32, in evaluation mode.
         source: Where that can be loaded from again.
         finetune_seconds: What its fine-tuning took, whenever that was; 0 if it came fine-tuned.
+        kind: Of its head.
 
     Attributes:
         fingerprint: Of its weights and config.
     """
 
-    def __init__(self, model: PreTrainedModel, source: str, finetune_seconds: float) -> None:
+    def __init__(
+        self, model: PreTrainedModel, source: str, finetune_seconds: float, kind: HeadKind = "sequence"
+    ) -> None:
+        self._kind = kind
         self.fingerprint = models.fingerprint(model)
         self.finetune_seconds = finetune_seconds
         self._source = source
@@ -52,7 +56,7 @@ class Teacher:
             UserError: If it is another one by now.
         """
         if self._model is None:
-            model = models.load_classifier(self._source, {}, "teacher.model", seed=0)
+            model = models.load_classifier(self._source, {}, "teacher.model", 0, self._kind)
             if models.fingerprint(model) != self.fingerprint:
                 raise UserError("teacher.model", f"'{self._source}' changed during this run; start it again")
             self._model = model
@@ -76,12 +80,12 @@ def prepare(plan: Plan, start: str) -> Teacher:
     source, seed = plan.pipeline.teacher.model, plan.pipeline.seed
     config = plan.pipeline.teacher.finetune
     if config is None:
-        model = models.load_classifier(source, {}, "teacher.model", seed)
-        return Teacher(model, source, 0.0)
+        model = models.load_classifier(source, {}, "teacher.model", seed, plan.task.head_kind)
+        return Teacher(model, source, 0.0, plan.task.head_kind)
     folder = cache_folder() / "teachers" / _key(plan, config, start)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        return _kept(folder) or _fine_tuned(plan, config, folder)
+        return _kept(folder, plan.task.head_kind) or _fine_tuned(plan, config, folder)
 
 
 def _key(plan: Plan, config: FinetuneConfig, start: str) -> str:
@@ -105,7 +109,8 @@ def _key(plan: Plan, config: FinetuneConfig, start: str) -> str:
 
 def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
     task, reader, seed = plan.task, plan.teacher_reader, plan.pipeline.seed
-    model = models.load_classifier(plan.pipeline.teacher.model, task.head(plan.classes), "teacher.model", seed)
+    source, head = plan.pipeline.teacher.model, task.head(plan.classes)
+    model = models.load_classifier(source, head, "teacher.model", seed, task.head_kind)
     labels_alone = ObjectiveConfig(prediction=None, hard_label=HardLabel(weight=1.0))
     objective = Objective(labels_alone, None, task.label_loss, seed)
     checkpoints = folder.with_name(f"{folder.name}.checkpoints")
@@ -123,18 +128,18 @@ def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
     )
     model.to("cpu").eval()  # type: ignore[arg-type]
     models.save(model, reader.tokenizer, folder)
-    ready = Teacher(model, str(folder), round(course.seconds, 2))
+    ready = Teacher(model, str(folder), round(course.seconds, 2), task.head_kind)
     write_json(folder / SUMMARY, {"finetune_seconds": ready.finetune_seconds, "fingerprint": ready.fingerprint})
     shutil.rmtree(checkpoints, ignore_errors=True)
     return ready
 
 
-def _kept(folder: Path) -> Teacher | None:
+def _kept(folder: Path, kind: HeadKind) -> Teacher | None:
     """The teacher in the cache, if it is whole."""
     try:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        model = models.load_classifier(str(folder), {}, "teacher.model", seed=0)
+        model = models.load_classifier(str(folder), {}, "teacher.model", 0, kind)
     except (OSError, ValueError, UserError):
         return None
-    teacher = Teacher(model, str(folder), summary["finetune_seconds"])
+    teacher = Teacher(model, str(folder), summary["finetune_seconds"], kind)
     return teacher if teacher.fingerprint == summary["fingerprint"] else None

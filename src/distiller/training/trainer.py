@@ -15,7 +15,7 @@ from transformers import Trainer
 
 from distiller.errors import UserError
 from distiller.objectives import MUTUAL_INFORMATION
-from distiller.tasks import SequenceTask
+from distiller.tasks import Task
 from distiller.training.checkpoints import STATE, logged
 from distiller.training.distillation import Distillation
 from distiller.training.evaluation import predict
@@ -29,7 +29,7 @@ class Validation:
     """What chooses the best checkpoint."""
 
     split: Encoded
-    task: SequenceTask
+    task: Task
     metric: str
 
 

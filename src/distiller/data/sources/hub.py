@@ -4,7 +4,7 @@ import re
 from functools import cached_property
 from typing import Any
 
-from datasets import ClassLabel, DatasetDict, load_dataset
+from datasets import ClassLabel, DatasetDict, List, load_dataset
 from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES
 
 from distiller.data.rows import Rows
@@ -54,6 +54,9 @@ class Hub(Source):
 
 def _cells(rows: Any, name: str) -> list[Any]:
     feature, cells = rows.features[name], rows[name][:]
+    if isinstance(feature, List) and isinstance(feature.feature, ClassLabel):
+        name_of = feature.feature.int2str
+        return [None if cell is None else [name_of(number) for number in cell] for cell in cells]
     if not isinstance(feature, ClassLabel):
         return [*cells]
     # Test sets of benchmarks have -1 where the label is withheld.

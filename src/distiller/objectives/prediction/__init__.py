@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from distiller.objectives.prediction.bce import BCE
 from distiller.objectives.prediction.ce import CE
 from distiller.objectives.prediction.dist import DIST
 from distiller.objectives.prediction.dkd import DKD
@@ -14,6 +15,20 @@ from distiller.objectives.prediction.loss import PredictionLoss
 from distiller.objectives.prediction.mse import MSE
 from distiller.objectives.prediction.reverse_kl import ReverseKL
 
-Prediction = Annotated[KL | CE | MSE | DKD | DIST | LogitStandardised | JSD | ReverseKL, Field(discriminator="type")]
+Prediction = Annotated[
+    KL | CE | BCE | MSE | DKD | DIST | LogitStandardised | JSD | ReverseKL, Field(discriminator="type")
+]
 
-__all__ = ["CE", "DIST", "DKD", "JSD", "KL", "MSE", "LogitStandardised", "Prediction", "PredictionLoss", "ReverseKL"]
+__all__ = [
+    "BCE",
+    "CE",
+    "DIST",
+    "DKD",
+    "JSD",
+    "KL",
+    "MSE",
+    "LogitStandardised",
+    "Prediction",
+    "PredictionLoss",
+    "ReverseKL",
+]

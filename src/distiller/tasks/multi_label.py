@@ -1,0 +1,54 @@
+"""Any number of classes per text, or per pair of texts."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from sklearn.metrics import accuracy_score, f1_score
+from torch import Tensor
+from torch.nn import functional
+
+from distiller.tasks.task import LabelKind, Predictions, Task
+
+
+class MultiLabel(Task):
+    """Each class is a yes or no of its own: one logit a class, yes above 0."""
+
+    name: ClassVar[str] = "multi-label-classification"
+    label_kind: ClassVar[LabelKind] = "sets"
+    metrics: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1", "accuracy")
+    missing_target: ClassVar[float] = float("nan")
+    target_dtype: ClassVar[torch.dtype] = torch.float32
+    default_prediction: ClassVar[str] = "bce"
+    exclusive_classes: ClassVar[bool] = False
+
+    def head(self, classes: list[str] | None) -> dict[str, Any]:
+        names = dict(enumerate(classes or []))
+        return {
+            "num_labels": len(names),
+            "id2label": names,
+            "label2id": {name: index for index, name in names.items()},
+            "problem_type": "multi_label_classification",
+        }
+
+    def targets(self, labels: Sequence[Any], classes: list[str] | None) -> list[Any]:
+        """One row a text: 1 for each of its classes, else 0."""
+        return [[float(name in of_one) for name in classes or []] for of_one in labels]
+
+    def missing(self, text: tuple[str, ...], classes: list[str] | None) -> Any:  # noqa: ARG002
+        return [self.missing_target] * len(classes or [])
+
+    def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        labelled = ~targets.isnan().any(dim=-1)
+        if not bool(labelled.any()):
+            return logits.sum() * 0.0
+        return functional.binary_cross_entropy_with_logits(logits.float()[labelled], targets[labelled])
+
+    def scores(self, predictions: Predictions) -> dict[str, float]:
+        """F1 over all decisions, its mean over classes, and the share of texts of which every class is right."""
+        guesses, targets = predictions.logits > 0, predictions.targets > 0
+        return {
+            "micro_f1": float(f1_score(targets, guesses, average="micro", zero_division=0.0)),
+            "macro_f1": float(f1_score(targets, guesses, average="macro", zero_division=0.0)),
+            "accuracy": float(accuracy_score(targets, guesses)),
+        }

@@ -1,0 +1,92 @@
+"""What all tasks share: tokens in, logits out, for each text or for each of its words."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distiller.errors import UserError, unknown
+
+LabelKind = Literal["classes", "numbers", "sets", "tags"]
+"""What a label is: the name of a class, a number, names of any number of classes, or one of each word."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of a split.
+
+    Attributes:
+        logits: [examples, outputs]; of words [words of all examples, outputs], not a number for those not read.
+        targets: [examples] or [examples, outputs]; of words [words of all examples].
+        words: [examples], how many words each has; None if it says one thing of an example.
+        classes: Names of the outputs, in their order; None if they have none.
+    """
+
+    logits: NDArray[np.float32]
+    targets: NDArray[Any]
+    words: NDArray[np.int64] | None = None
+    classes: list[str] | None = None
+
+    def by_text(self, of_words: NDArray[Any]) -> list[NDArray[Any]]:
+        """What is known of each word, text by text.
+
+        Raises:
+            ValueError: If it says one thing of an example.
+        """
+        if self.words is None:
+            raise ValueError("predictions of texts say nothing of their words")
+        return np.split(of_words, np.cumsum(self.words)[:-1])
+
+
+class Task(ABC):
+    """A task with one target per text, or one per word."""
+
+    name: ClassVar[str]
+    label_kind: ClassVar[LabelKind]
+    metrics: ClassVar[tuple[str, ...]]
+    """What `scores` computes; the first is the primary one unless the dataset or the user says otherwise."""
+    missing_target: ClassVar[float]
+    """The target of a text that nobody has labelled."""
+    target_dtype: ClassVar[torch.dtype]
+    default_prediction: ClassVar[str]
+    """The loss on predictions where the pipeline names none."""
+    exclusive_classes: ClassVar[bool]
+    """Whether softmax makes probabilities of the logits."""
+    head_kind: ClassVar[Literal["sequence", "token"]] = "sequence"
+    of_words: ClassVar[bool] = False
+    """Whether there is a target for each word, and texts are words with single spaces between."""
+
+    @abstractmethod
+    def head(self, classes: list[str] | None) -> dict[str, Any]:
+        """The fields of a transformers config that shape the head."""
+
+    @abstractmethod
+    def targets(self, labels: Sequence[Any], classes: list[str] | None) -> list[Any]:
+        """Labels as numbers, or rows of numbers, in the order of the examples."""
+
+    def missing(self, text: tuple[str, ...], classes: list[str] | None) -> Any:  # noqa: ARG002 - not all look at them
+        """The target of a text that nobody has labelled, as `targets` has them."""
+        return self.missing_target
+
+    @abstractmethod
+    def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean over the labelled examples, 0 if none is: logits [batch, outputs], targets as `targets` has them."""
+
+    @abstractmethod
+    def scores(self, predictions: Predictions) -> dict[str, float]:
+        """Every metric of the task by name."""
+
+    def primary_metric(self, chosen: str | None, customary: str | None) -> str:
+        """The metric that counts: the user's choice, else the dataset's customary one, else the task's first.
+
+        Raises:
+            UserError: If the user's choice is not a metric of this task.
+        """
+        if chosen is not None and chosen not in self.metrics:
+            raise UserError("metric", f"{unknown('metric', chosen, [*self.metrics])} for the task {self.name}")
+        return chosen or customary or self.metrics[0]
