@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from distiller import Pipeline
 from distiller.schema import validated
@@ -38,6 +39,18 @@ def write_things(path: Path) -> None:
             tags += ["B-thing", "I-thing", "O"]
         rows.append({"text": words, "label": tags})
     path.write_text("\n".join(map(json.dumps, rows)))
+
+
+def write_reader_of_letters(folder: Path) -> None:
+    """A BERT of two layers, 32 wide, whose tokens are single letters and digits."""
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(BertConfig(vocab_size=len(vocabulary), **small)).save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:

@@ -1,6 +1,10 @@
-"""How a batch says where words are, where models say something of each word: what tasks write and models read."""
+"""How a batch says where words are: what tasks write and models read."""
 
 WORDS = "words"
-"""Beside the inputs of a batch: the position of the first token of each word, [batch, words]."""
-NO_WORD, NOT_READ = -1, -2
-"""In its place: the text has no such word, or the model reads no token of it (it was cut off)."""
+"""Beside the inputs of a batch: [batch, words, 2], the first token of each word, and that after its last.
+
+Both are -1 where a text has no such word, and 0 where the model reads no token of it (it was cut off).
+"""
+NO_WORD = -1
+NOT_READ = 0
+"""Both of a word of which no token is read; a word that is read ends after token 0."""

@@ -196,13 +196,15 @@ def test_distributions_of_one_output_are_refused(name: str) -> None:
     check_compatible(_config(prediction={"type": "mse"}), outputs=1, exclusive_classes=True, same_tokenizer=True)
 
 
-@pytest.mark.parametrize("name", ["mse", "cos", "ce"])
-def test_token_level_losses_between_tokenizers_are_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["attention-mse", "attention-kl", "minilm"])
+def test_attention_between_tokens_of_different_tokenizers_is_refused(name: str) -> None:
     config = _config(intermediate={"type": name})
-    with pytest.raises(UserError, match=r"objective\.intermediate: .*different tokenizers.*use pkd"):
+    with pytest.raises(UserError, match=r"objective\.intermediate: .*different tokenizers.*which compare words"):
         check_compatible(config, outputs=2, exclusive_classes=True, same_tokenizer=False)
     check_compatible(config, outputs=2, exclusive_classes=True, same_tokenizer=True)
-    check_compatible(_config(intermediate={"type": "pkd"}), outputs=2, exclusive_classes=True, same_tokenizer=False)
+    for fitting in ("mse", "pkd"):
+        config = _config(intermediate={"type": fitting})
+        check_compatible(config, outputs=2, exclusive_classes=True, same_tokenizer=False)
 
 
 def _two_pairs_of_which_one_weighs_nothing(content: dict[str, Any]) -> Objective:

@@ -76,4 +76,4 @@ def test_label_loss_is_the_mean_negative_log_probability_of_labelled_words() -> 
 def test_where_no_word_is_labelled_the_loss_is_0() -> None:
     logits = torch.full((1, 2, 2), torch.nan, requires_grad=True)
     loss = TASK.label_loss(logits, torch.tensor([TASK.missing(("two words",), TAGS)]))
-    assert float(loss) == 0
+    assert loss.item() == 0

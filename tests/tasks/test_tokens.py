@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import regex
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,13 +66,9 @@ def test_digests_are_equal_for_equal_inputs_alone(tokenizer: PreTrainedTokenizer
 
 
 WORDS = st.text(st.characters(exclude_categories=("Cs", "Zs", "Zl", "Zp", "Cc")), min_size=1, max_size=6)
-SPLITS = st.lists(
-    st.one_of(
-        WORDS, st.sampled_from(["Schwarzenegger", "n't", "e\u0301te\u0301", "中文", "👩\u200d👧", "שלום", "a\u00a0b"])
-    ),
-    min_size=1,
-    max_size=8,
-)
+STRANGE = ["Schwarzenegger", "n't", "e\u0301te\u0301", "中文", "👩\u200d👧", "שלום", "a\u00a0b"]
+SPLITS = st.lists(st.one_of(WORDS, st.sampled_from(STRANGE)), min_size=1, max_size=8)
+TEXT = st.one_of(SPLITS.map(" ".join), st.text("ab \u0301,\t\u00a0", max_size=9))
 
 
 ENGLISH = ["the old dog runs", "a large house"]
@@ -100,29 +97,54 @@ def test_words_begin_where_the_tokenizer_says_that_they_do(
 ) -> None:
     """It is asked for the same words one by one, and says of each token which word it is of."""
     chosen = tokenizer if make is None else make()
-    tokens = tokenize([(" ".join(words),)], chosen, 512, of_words=True)
+    tokens = tokenize([(" ".join(words),)], chosen, 512, "spaces")
     told = chosen([words], is_split_into_words=True).word_ids(0)
     assert tokens.words is not None
     assert tokens.words.counts.tolist() == [len(words)]
-    first = [told.index(word) if word in told else NOT_READ for word in range(len(words))]
-    assert tokens.words.first.tolist() == first
+    backwards = told[::-1]
+    for word, first, end in zip(range(len(words)), tokens.words.first.tolist(), tokens.words.end.tolist(), strict=True):
+        if word not in told:
+            assert first == end == NOT_READ
+            continue
+        assert first == told.index(word)
+        assert end == len(told) - backwards.index(word)
 
 
 def test_words_that_are_cut_off_are_not_read_and_a_batch_says_where_words_are(
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
     texts = [("Who was Schwarzenegger then really",), ("Why",)]
-    tokens = tokenize(texts, tokenizer, 8, of_words=True)
+    tokens = tokenize(texts, tokenizer, 8, "spaces")
     pieces = tokenizer.tokenize("Schwarzenegger")
     batch = tokens.batch([1, 0])
-    assert batch["words"].tolist() == [
-        [1, NO_WORD, NO_WORD, NO_WORD, NO_WORD],
-        [1, 2, 3, 3 + len(pieces) if 3 + len(pieces) < 7 else NOT_READ, NOT_READ],
-    ]
+    none, unread = [NO_WORD, NO_WORD], [NOT_READ, NOT_READ]
+    assert len(pieces) == 3
+    assert batch["words"].tolist() == [[[1, 2], none, none, none, none], [[1, 2], [2, 3], [3, 6], [6, 7], unread]]
     padded = replace(tokens, pads_left=True).batch([1, 0])
-    assert padded["words"][0].tolist()[0] == 8 - 3 + 1
+    assert padded["words"].tolist() == [[[6, 7], none, none, none, none], [[1, 2], [2, 3], [3, 6], [6, 7], unread]]
     assert len({*tokens.digests()}) == 2
     assert tokens.digests() != tokenize(texts, tokenizer, 8).digests()
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=3))
+def test_pieces_of_both_texts_of_a_pair_are_the_same_whatever_tokens_they_are_made_of(
+    tokenizer: PreTrainedTokenizerBase, pairs: list[tuple[str, str]]
+) -> None:
+    """As many of them, and each token that stands for any character belongs to the piece that its offsets lie in."""
+    other = _byte_level()
+    read = [tokenize(pairs, one, 512, "pieces") for one in (tokenizer, other)]
+    assert read[0].words is not None
+    assert read[1].words is not None
+    assert read[0].words.counts.tolist() == read[1].words.counts.tolist()
+    for row, pair in enumerate(pairs):
+        pieces = [match for side in pair for match in regex.finditer(r"(?:[\p{L}\p{N}_]\p{M}*)+|\S\p{M}*", side)]
+        encoded = tokenizer(*pair, return_offsets_mapping=True)
+        places = tokenize([pair], tokenizer, 512, "pieces").batch([0])["words"][0].tolist()
+        for piece, (first, end) in zip(pieces, places, strict=True):
+            for start, stop in encoded["offset_mapping"][first:end]:
+                assert start >= piece.start()
+                assert start < piece.end() or start == stop
+        assert row < len(pairs)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(8, 40))

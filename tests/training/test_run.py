@@ -14,11 +14,10 @@ from transformers import (
     AutoTokenizer,
     BertConfig,
     BertModel,
-    BertTokenizerFast,
 )
 
 from distiller import UserError, data, distill, runs, training
-from tiny_runs import pipeline_of, same, weights_of, write_things
+from tiny_runs import pipeline_of, same, weights_of, write_reader_of_letters, write_things
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -161,9 +160,9 @@ def test_tokenizers_may_differ_where_the_objective_does_not_compare_tokens(tiny_
     tokenizer.add_tokens(["What", "##who"])
     BertModel(BertConfig(**{**config.to_dict(), "vocab_size": len(tokenizer)})).save_pretrained(cased)
     tokenizer.save_pretrained(cased)
-    student = {"layers": None, "model": str(cased)}
+    student, maps = {"layers": None, "model": str(cased)}, {"intermediate": {"type": "attention-mse"}}
     with pytest.raises(UserError, match=r"objective\.intermediate"):
-        distill(pipeline_of(tiny_bert, student=student), tmp_path / "refused")
+        distill(pipeline_of(tiny_bert, student=student, objective=maps), tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
     record = distill(
         pipeline_of(tiny_bert, student=student, objective={"intermediate": {"type": "pkd"}}), tmp_path / "out"
@@ -360,11 +359,7 @@ def test_words_are_compared_whatever_tokens_they_are_made_of(tiny_bert: Path, tm
     """A student that reads letter by letter, of a teacher that reads pieces of words."""
     write_things(tmp_path / "things.jsonl")
     folder = tmp_path / "student-model"
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{letter}" for letter in LETTERS)]
-    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary))
-    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    BertModel(BertConfig(vocab_size=len(vocabulary), **small)).save_pretrained(folder)
-    BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(folder)
+    write_reader_of_letters(folder)
     pipeline = pipeline_of(
         tiny_bert,
         task="token-classification",
@@ -376,6 +371,3 @@ def test_words_are_compared_whatever_tokens_they_are_made_of(tiny_bert: Path, tm
     )
     record = distill(pipeline, tmp_path / "out").record
     assert record.metrics["score"] > 0.9
-
-
-LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

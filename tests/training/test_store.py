@@ -18,7 +18,7 @@ from distiller import UserError, distill, training
 from distiller.runs import RunRecord
 from distiller.store import FrozenTeacher, store_folder
 from distiller.training import run
-from tiny_runs import pipeline_of, same, weights_of, write_things
+from tiny_runs import pipeline_of, same, weights_of, write_reader_of_letters, write_things
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -73,6 +73,28 @@ def test_kept_and_live_give_the_same_student_where_each_word_has_a_class(tiny_be
         distill(pipeline, tmp_path / mode)
     assert losses(RunRecord.read(tmp_path / "on")) == losses(RunRecord.read(tmp_path / "off"))
     assert same(weights_of(tmp_path / "on"), weights_of(tmp_path / "off"))
+
+
+@pytest.mark.parametrize(
+    "intermediate", [{"type": "mse"}, {"type": "mi", "feature": "tokens"}, {"type": "cka", "feature": "tokens"}]
+)
+def test_kept_and_live_words_give_the_same_student_of_another_tokenizer(
+    tiny_bert: Path, tmp_path: Path, intermediate: dict[str, Any]
+) -> None:
+    write_reader_of_letters(tmp_path / "student-model")
+    for mode in ("off", "on"):
+        pipeline = pipeline_of(
+            tiny_bert,
+            data={"limit": 51, "max_length": 32},
+            student={"model": str(tmp_path / "student-model"), "layers": None},
+            objective={"intermediate": intermediate},
+            store={"mode": mode, "dtype": "float32"},
+        )
+        distill(pipeline, tmp_path / mode)
+    first, *_, last = losses(RunRecord.read(tmp_path / "on"))
+    assert losses(RunRecord.read(tmp_path / "on")) == losses(RunRecord.read(tmp_path / "off"))
+    assert same(weights_of(tmp_path / "on"), weights_of(tmp_path / "off"))
+    assert last < first
 
 
 def test_no_teacher_is_in_memory_while_a_student_learns_from_what_is_kept(

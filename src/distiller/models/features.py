@@ -12,7 +12,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from distiller.models.attention import attention_vectors
-from distiller.models.pooling import TextFeature, pooled
+from distiller.models.pooling import Pooling, by_words, pooled
 from distiller.words import NO_WORD, WORDS
 
 Kind = Literal["hidden_states", "attention_maps", "attention_scores", "attention_vectors"]
@@ -29,12 +29,13 @@ class Reading:
     Attributes:
         kind: What of a layer.
         layers: Which; 0 is the embedding output, which has no attention.
-        feature: The one vector of a text that is wanted, of its hidden states; None for all positions.
+        feature: The one vector of a text, or of each of its words, that is wanted of its hidden states; None for all
+            positions.
     """
 
     kind: Kind
     layers: tuple[int, ...]
-    feature: TextFeature | None = None
+    feature: Pooling | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Features:
             vectors are [batch, 3, length, width]: queries, keys and values of all heads.
         counts: As `mask`, for the positions that `layers` have: [batch, 1] of one vector of a text.
         further: By layer, [texts, width]: such vectors of other texts than the batch; empty if nobody asked.
-        words: As in the batch; None if it says one thing of a text, or nobody knows.
+        words: As in the batch; None if nobody asked for words.
     """
 
     logits: Tensor
@@ -68,7 +69,7 @@ def read(model: PreTrainedModel, inputs: Mapping[str, Tensor], reading: Reading 
     Args:
         model: Any with logits; for what comes of attention maps within `attention_maps`.
         inputs: What it takes, each [batch, length], or [batch, length, width] of embeddings; with the attention mask.
-            With `words`, [batch, words], its logits are those of these positions.
+            With `words`, [batch, words, 2], logits of tokens become those of the first token of each word.
         reading: What of its layers is wanted; None for logits alone, which costs nothing besides.
     """
     inputs = {**inputs}
@@ -79,7 +80,7 @@ def read(model: PreTrainedModel, inputs: Mapping[str, Tensor], reading: Reading 
         recording = attention_vectors(model)
     with recording as vectors:
         output = model(**inputs, output_hidden_states=kind == "hidden_states", output_attentions=kind in FROM_MAPS)
-    logits = output.logits if words is None else _of_words(output.logits, words)
+    logits = output.logits if words is None or output.logits.dim() == 2 else _of_words(output.logits, words)
     mask = inputs["attention_mask"] if "attention_mask" in inputs else torch.ones_like(inputs["input_ids"])
     if reading is None:
         return Features(logits, mask, {}, mask, words=words)
@@ -93,8 +94,9 @@ def read(model: PreTrainedModel, inputs: Mapping[str, Tensor], reading: Reading 
 
 def _of_words(logits: Tensor, words: Tensor) -> Tensor:
     """[batch, words, classes] of logits [batch, length, classes]; not a number where there is no token."""
-    position = words.clamp(min=0).unsqueeze(-1).expand(-1, -1, logits.shape[-1])
-    return logits.gather(1, position).masked_fill((words < 0).unsqueeze(-1), torch.nan)
+    first, end = words.unbind(dim=-1)
+    position = first.clamp(min=0).unsqueeze(-1).expand(-1, -1, logits.shape[-1])
+    return logits.gather(1, position).masked_fill((end <= first).unsqueeze(-1), torch.nan)
 
 
 def as_scores(maps: Mapping[int, Tensor]) -> dict[int, Tensor]:
@@ -121,8 +123,10 @@ def joined_features(
     if reading is None:
         return Features(logits, mask, {}, mask, words=words)
     axes = () if reading.feature is not None else (-1, -2) if reading.kind in FROM_MAPS else (-2,)
+    if reading.feature == "words" and words is not None:
+        axes, join = (1,), partial(_joined, rows, texts, words.shape[1])
     layers = {layer: join([answer.layers[layer] for answer in answers], axes) for layer in reading.layers}
-    counts = mask if reading.feature is None else join([answer.counts for answer in answers], ())
+    counts = mask if reading.feature is None else join([answer.counts for answer in answers], axes)
     return Features(logits, mask, layers, counts, words=words)
 
 
@@ -136,7 +140,7 @@ def _joined_words(rows: Sequence[Tensor], texts: int, contents: Sequence[Tensor]
     if not contents:
         return None
     most = max(content.shape[1] for content in contents)
-    padded = [functional.pad(content, (0, most - content.shape[1]), value=NO_WORD) for content in contents]
+    padded = [functional.pad(content, (0, 0, 0, most - content.shape[1]), value=NO_WORD) for content in contents]
     return _joined(rows, texts, most, padded, (1,))
 
 
@@ -155,13 +159,24 @@ def _joined(rows: Sequence[Tensor], texts: int, length: int, contents: Sequence[
     return joined
 
 
-def _pooled(features: Features, feature: TextFeature | None) -> Features:
+def _pooled(features: Features, feature: Pooling | None) -> Features:
     if feature is None:
         return features
+    if feature == "words":
+        return _pooled_by_words(features)
     vectors = {layer: pooled(states, features.mask, feature) for layer, states in features.layers.items()}
     _, counts = next(iter(vectors.values()))
     layers = {layer: vector.unsqueeze(1) for layer, (vector, _) in vectors.items()}
     return replace(features, layers=layers, counts=counts.unsqueeze(1))
+
+
+def _pooled_by_words(features: Features) -> Features:
+    if features.words is None:
+        raise ValueError("words are to be compared, and the batch does not say where they are")
+    words = features.words
+    vectors = {layer: by_words(states, features.mask, words) for layer, states in features.layers.items()}
+    _, counts = next(iter(vectors.values()))
+    return replace(features, layers={layer: vector for layer, (vector, _) in vectors.items()}, counts=counts)
 
 
 def _logarithm(probabilities: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 TextFeature = Literal["cls", "mean"]
+Pooling = Literal["cls", "mean", "words"]
 
 
 def pooled(states: Tensor, mask: Tensor | None, feature: TextFeature) -> tuple[Tensor, Tensor]:
@@ -28,6 +29,27 @@ def pooled(states: Tensor, mask: Tensor | None, feature: TextFeature) -> tuple[T
     states, counts = counted_side(states, mask)
     lengths = counts.sum(dim=1)
     return states.sum(dim=1) / lengths.clamp(min=1.0).unsqueeze(-1), lengths > 0
+
+
+def by_words(states: Tensor, mask: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+    """One vector a word: the mean over its tokens.
+
+    Args:
+        states: [batch, length, width].
+        mask: [batch, length], nonzero where a position is no padding.
+        words: [batch, words, 2], the first token of each, and that after its last.
+
+    Returns:
+        [batch, words, width] in at least float32, not a number for a word of which there is no token; and
+        [batch, words], whether there is any.
+    """
+    states, _ = counted_side(states, mask)
+    position = torch.arange(states.shape[1], device=states.device)
+    inside = (position >= words[..., :1]) & (position < words[..., 1:])
+    count = inside.sum(dim=-1, keepdim=True)
+    with torch.autocast(states.device.type, enabled=False):
+        vectors = (inside.to(states.dtype) / count.clamp(min=1)) @ states
+    return vectors.masked_fill(count == 0, torch.nan), count.squeeze(-1) > 0
 
 
 def counted_side(states: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:

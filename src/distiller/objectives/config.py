@@ -63,7 +63,7 @@ def check_compatible(config: ObjectiveConfig, *, outputs: int, exclusive_classes
     if prediction is not None and prediction.compares_distributions and not exclusive_classes:
         mend = f"{prediction.type} compares distributions over classes, and a text may have several; use bce or mse"
         raise UserError("objective.prediction", mend)
-    if intermediate is not None and intermediate.level == "token" and not same_tokenizer:
+    if intermediate is not None and not same_tokenizer and intermediate.reads != "hidden_states":
         reason = "teacher and student have different tokenizers, so their positions do not correspond"
-        mend = f"{intermediate.type} compares position by position, but {reason}; use pkd, mi with feature: cls or mean"
+        mend = f"{intermediate.type} compares attention, but {reason}; use mse or mi, which compare words"
         raise UserError("objective.intermediate", mend)

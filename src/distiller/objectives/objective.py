@@ -29,12 +29,14 @@ class Layers:
             `varies` says whether they differ from batch to batch.
         student_width: Of what is compared, of the student.
         teacher_width: Of the teacher; where it differs and the loss wants one width, each pair has a projection.
+        by_words: Whether what is compared of tokens is compared word by word, since tokenizers differ.
     """
 
     pairs: Sequence[tuple[int, int]]
     weights: nn.Module
     student_width: int
     teacher_width: int
+    by_words: bool = False
 
 
 class Objective(nn.Module):
@@ -118,7 +120,7 @@ class Objective(nn.Module):
         raw: dict[str, Tensor] = {}
         observed: dict[str, Tensor] = {}
         if self._prediction is not None and self.prediction_loss is not None and teacher is not None:
-            said = None if student.words is None else (student.words >= 0) & teacher.logits.isfinite().all(dim=-1)
+            said = _words_that_both_say(student, teacher.logits)
             raw[f"prediction.{self._prediction.type}"] = self.prediction_loss(student.logits, teacher.logits, said)
         if self._hard_label_weight > 0:
             raw["hard_label"] = self._of_labels(student.logits, targets, partners, share)
@@ -149,8 +151,10 @@ class BetweenLayers(nn.Module):
         super().__init__()
         self.config = config
         self._pairs = [*layers.pairs]
+        self._by_words = layers.by_words
         self.reads_of_student, self.reads_of_teacher = (
-            Reading(config.reads, tuple(sorted({*side})), config.pools) for side in zip(*layers.pairs, strict=True)
+            Reading(config.reads, tuple(sorted({*side})), "words" if layers.by_words else config.pools)
+            for side in zip(*layers.pairs, strict=True)
         )
         self.weights = layers.weights
         student_width, teacher_width = layers.student_width, layers.teacher_width
@@ -197,17 +201,26 @@ class BetweenLayers(nn.Module):
         """The loss of one pair, and its mutual information; `weights` are filled in before the gradient flows."""
         student_layer, teacher_layer = self._pairs[index]
         own, others = _of_layer(student, student_layer), _of_layer(teacher, teacher_layer)
+        counts = student.counts.bool() & teacher.counts.bool() if self._by_words else student.counts
         if self._learns and own.requires_grad:
             own = own.view_as(own)  # of its own: other pairs may look at the same layer
             own.register_hook(lambda slope: slope * (len(self._pairs) * weights[0][index].detach()).to(slope.dtype))
         if len(self.projections) > 0:
-            own = _projected(own, student.counts, cast("nn.Linear", self.projections[index]))
+            own = _projected(own, counts, cast("nn.Linear", self.projections[index]))
         loss = cast("HiddenLoss", self.losses[index])
         with torch.autocast(own.device.type, enabled=False):
             if not isinstance(loss, BoundLoss):
-                return loss(own, others, student.counts), None
-            bound, pairs = loss.estimate(own, others, student.counts, teacher.further.get(teacher_layer))
+                return loss(own, others, counts), None
+            bound, pairs = loss.estimate(own, others, counts, teacher.further.get(teacher_layer))
             return math.log(pairs) - bound, bound if pairs > 1 else None
+
+
+def _words_that_both_say(student: Features, teacher_logits: Tensor) -> Tensor | None:
+    """[batch, words]; None where they say one thing of a text."""
+    if student.words is None or student.logits.dim() == 2:
+        return None
+    first, end = student.words.unbind(dim=-1)
+    return (end > first) & teacher_logits.isfinite().all(dim=-1)
 
 
 def _of_layer(features: Features, layer: int) -> Tensor:

@@ -21,10 +21,10 @@ def names(reading: Reading | None) -> dict[str, int | None]:
     return {LOGITS: None, **{f"{form}-{layer}": layer for layer in reading.layers}}
 
 
-def row_counts(name: str, reading: Reading | None, tokens: Tokens) -> Tensor:
-    """[texts]: how many rows each has on the shelf of that name."""
+def row_counts(name: str, reading: Reading | None, tokens: Tokens, *, of_words: bool) -> Tensor:
+    """[texts]: how many rows each has on the shelf of that name; `of_words`: whether there are logits of each word."""
     lengths = tokens.lengths
-    if name == LOGITS and tokens.words is not None:
+    if tokens.words is not None and (of_words if name == LOGITS else reading and reading.feature == "words"):
         return tokens.words.counts
     if name == LOGITS or reading is None or reading.feature is not None:
         return torch.ones_like(lengths)
@@ -44,7 +44,7 @@ def restored_logits(columns: Mapping[str, Column], texts: Sequence[int], *, of_w
     column = columns[LOGITS]
     if not of_words:
         return column.batch(texts, 1).squeeze(1)
-    return column.batch(texts, int(column.length[torch.as_tensor(texts)].max()))
+    return column.batch(texts, _most(column, texts))
 
 
 def restored_layers(
@@ -54,6 +54,8 @@ def restored_layers(
     if reading is None:
         return {}
     layers = {layer: columns[name] for name, layer in names(reading).items() if layer is not None}
+    if reading.feature == "words":
+        return {layer: column.batch(texts, _most(column, texts)) for layer, column in layers.items()}
     if reading.feature is not None:
         length = 1
     return {layer: _restored(column, reading, texts, length) for layer, column in layers.items()}
@@ -71,6 +73,9 @@ def as_features(
         reading: What is wanted.
         mask: [batch, length], nonzero where a position is no padding.
     """
+    if reading is not None and reading.feature == "words":
+        said = next(iter(layers.values())).isfinite().all(dim=-1)
+        return Features(logits, mask, layers, said, further)
     pooled = reading is not None and reading.feature is not None
     if reading is not None and reading.kind == "attention_scores":
         layers = as_scores(layers)
@@ -79,6 +84,8 @@ def as_features(
 
 def _of_layer(features: Features, layer: int, reading: Reading) -> tuple[Tensor, Tensor]:
     content, valid = features.layers[layer], features.mask.bool()
+    if reading.feature == "words" and features.words is not None:
+        return _positions(content, _present(features.words))
     if reading.feature is not None:
         return _one_row(content.squeeze(1))
     if reading.kind == "attention_vectors":
@@ -90,9 +97,18 @@ def _of_layer(features: Features, layer: int, reading: Reading) -> tuple[Tensor,
 
 
 def _of_logits(features: Features) -> tuple[Tensor, Tensor]:
-    if features.words is None:
+    if features.words is None or features.logits.dim() == 2:
         return _one_row(features.logits)
-    return _positions(features.logits, features.words != NO_WORD)
+    return _positions(features.logits, _present(features.words))
+
+
+def _present(words: Tensor) -> Tensor:
+    """[batch, words]: whether the text has such a word, read or not."""
+    return words[..., 0] != NO_WORD
+
+
+def _most(column: Column, texts: Sequence[int]) -> int:
+    return int(column.length[torch.as_tensor(texts)].max())
 
 
 def _one_row(content: Tensor) -> tuple[Tensor, Tensor]:

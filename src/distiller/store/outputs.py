@@ -86,9 +86,10 @@ class TeacherOutputs:
         """[texts]: bytes that the outputs of each text take; the first is computed to see what a row takes."""
         reading = self._teacher.reading
         with self._teacher.ready():
-            outputs = form.rows(self._answer(tokens, [0]), reading)
+            answer = self._answer(tokens, [0])
+        outputs, of_words = form.rows(answer, reading), answer.logits.dim() == 3
         of_kinds = [
-            values.nbytes // len(values) * form.row_counts(name, reading, tokens)
+            values.nbytes // len(values) * form.row_counts(name, reading, tokens, of_words=of_words)
             for name, (_, values) in outputs.items()
         ]
         return torch.stack(of_kinds).sum(dim=0)

@@ -8,7 +8,7 @@ from distiller.tasks.regression import Regression
 from distiller.tasks.tags import entities
 from distiller.tasks.task import Predictions, Task
 from distiller.tasks.token_classification import TokenClassification
-from distiller.tasks.tokens import DIGEST_BYTES, Tokens, joined, tokenize
+from distiller.tasks.tokens import DIGEST_BYTES, Segmentation, Tokens, joined, tokenize
 
 TaskName = Literal["classification", "regression", "multi-label-classification", "token-classification"]
 TASKS: dict[str, type[Task]] = {
@@ -19,6 +19,7 @@ __all__ = [
     "DIGEST_BYTES",
     "TASKS",
     "Predictions",
+    "Segmentation",
     "Task",
     "TaskName",
     "Tokens",

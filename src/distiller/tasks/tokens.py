@@ -5,8 +5,10 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import accumulate
+from typing import Any, Literal
 
+import regex
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -14,6 +16,9 @@ from transformers import PreTrainedTokenizerBase
 from distiller.words import NO_WORD, NOT_READ, WORDS
 
 DIGEST_BYTES = 16
+Segmentation = Literal["spaces", "pieces"]
+"""What a word is: what stands between single spaces; or letters and digits together, and every other sign."""
+_PIECE = regex.compile(r"(?:[\p{L}\p{N}_]\p{M}*)+|\S\p{M}*")
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,14 @@ class Words:
     Attributes:
         counts: [texts], words a text.
         first: [words of all texts], the first token of each in its text, or `NOT_READ`.
+        end: [words of all texts], the token after its last; that of a word that is not read is `NOT_READ` too.
+        segmentation: What a word is.
     """
 
     counts: Tensor
     first: Tensor
+    end: Tensor
+    segmentation: Segmentation
 
     def of(self, texts: Sequence[int], known: Tensor, padding: float) -> Tensor:
         """[batch, words]: what is known of each word of some texts, of `known` [words of all texts]."""
@@ -35,6 +44,16 @@ class Words:
         number = torch.arange(int(counts.max()))
         valid = number < counts
         return torch.where(valid, known[torch.where(valid, self.starts[chosen].unsqueeze(-1) + number, 0)], padding)
+
+    def read(self, texts: Sequence[int]) -> Tensor:
+        """[batch, words]: whether any token of it is read."""
+        return self.of(texts, self.end, NO_WORD) > self.of(texts, self.first, NO_WORD)
+
+    def places(self, texts: Sequence[int], before: Tensor) -> Tensor:
+        """[batch, words, 2], as `WORDS` says, where so many positions [batch, 1] stand before each text."""
+        first, end = self.of(texts, self.first, NO_WORD), self.of(texts, self.end, NO_WORD)
+        moved = torch.where(end > first, before, 0)
+        return torch.stack([first + moved, end + moved], dim=-1)
 
     @cached_property
     def starts(self) -> Tensor:
@@ -81,7 +100,7 @@ class Tokens:
     def batch(self, texts: Sequence[int], length: int | None = None) -> dict[str, Tensor]:
         """Some of the texts, each tensor [batch, length]; without a length, that of the longest of them.
 
-        Where words are asked for, `words` [batch, words] says at which position each begins.
+        Where words are asked for, `words` [batch, words, 2] says at which positions each is.
         """
         chosen = torch.as_tensor(texts)
         own = self.lengths[chosen].unsqueeze(-1)
@@ -93,14 +112,14 @@ class Tokens:
         batch = {name: torch.where(valid, all_[index], self.padding[name]) for name, all_ in self.inputs.items()}
         if self.words is None:
             return batch
-        first = self.words.of(texts, self.words.first, NO_WORD)
-        return {**batch, WORDS: torch.where(first >= 0, first + before, first)}
+        return {**batch, WORDS: self.words.places(texts, before)}
 
     def digests(self) -> list[bytes]:
         """Of each text 16 bytes of BLAKE2b over the names and numbers of its inputs: equal for equal inputs alone."""
         parts = [(name, self.inputs[name], self._starts, self.lengths) for name in sorted(self.inputs)]
         if self.words is not None:
-            parts.append((WORDS, self.words.first, self.words.starts, self.words.counts))
+            where = self.words.starts, self.words.counts
+            parts += [("first", self.words.first, *where), ("end", self.words.end, *where)]
         columns = [
             (name.encode(), numbers.numpy(), starts.tolist(), counts.tolist())
             for name, numbers, starts, counts in parts
@@ -116,7 +135,10 @@ class Tokens:
 
 
 def tokenize(
-    texts: Sequence[tuple[str, ...]], tokenizer: PreTrainedTokenizerBase, max_length: int, *, of_words: bool = False
+    texts: Sequence[tuple[str, ...]],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    words: Segmentation | None = None,
 ) -> Tokens:
     """Texts (one or two columns) as tokens, cut at `max_length`; of two the longer loses its end first.
 
@@ -124,45 +146,69 @@ def tokenize(
         texts: Any.
         tokenizer: A fast one if words are asked for.
         max_length: In tokens.
-        of_words: Whether to say where the words of the (one) text begin, which are what single spaces part.
+        words: What the words are of which it is to be known where they are; None if nobody asks.
     """
     padding = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
     names = tokenizer.model_input_names
-    encoded: Mapping[str, list[Any]] = {name: [] for name in [*names, "offset_mapping"]}
+    encoded: Any = {name: [] for name in names}
     if texts:
         columns = [list(column) for column in zip(*texts, strict=True)]
-        encoded = tokenizer(*columns, truncation=True, max_length=max_length, return_offsets_mapping=of_words)
+        asked = {"return_offsets_mapping": True} if words is not None else {}
+        encoded = tokenizer(*columns, truncation=True, max_length=max_length, **asked)
         names = [name for name in names if name in encoded]
     return Tokens(
         {name: torch.tensor([number for text in encoded[name] for number in text], dtype=torch.long) for name in names},
         torch.tensor([len(text) for text in encoded["input_ids"]], dtype=torch.long),
         {name: padding.get(name, 0) for name in names},
         tokenizer.padding_side == "left",
-        _words([text for (text,) in texts], encoded["offset_mapping"]) if of_words else None,
+        _words(texts, encoded, words) if words is not None and texts else None,
     )
 
 
-def _words(texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]) -> Words:
-    first = [*map(words_at, texts, spans)]
-    counts = torch.tensor([len(of_text) for of_text in first], dtype=torch.long)
-    return Words(counts, torch.tensor([place for of_text in first for place in of_text], dtype=torch.long))
+def words_of(text: str, segmentation: Segmentation) -> list[int]:
+    """The characters at which its words begin: what single spaces part, or pieces of letters, or else single signs."""
+    if segmentation == "pieces":
+        return [piece.start() for piece in _PIECE.finditer(text)]
+    return [0, *(place + 1 for place, character in enumerate(text) if character == " ")]
 
 
-def words_at(text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
-    """Of each word of a text, as single spaces part them, the number of its first token, or that there is none.
+def words_at(starts: Sequence[Sequence[int]], spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Of each word, text after text, its first token and that after its last; `NOT_READ` both if there is none.
 
     Args:
-        text: Without spaces at its ends.
-        spans: Of each token the first character and that after the last; empty for what stands for no character.
+        starts: Of each text the characters at which its words begin.
+        spans: Of each token which text it is of, and its first character that is no space; of others a text below 0.
     """
-    starts = [0, *(place + 1 for place, character in enumerate(text) if character == " ")]
-    first = [NOT_READ] * len(starts)
-    for number, (start, end) in enumerate(spans):
-        before = len(text[start:end]) - len(text[start:end].lstrip(" "))  # some tokens begin with the space before
-        word = bisect_right(starts, start + before) - 1
-        if end > start and first[word] == NOT_READ:
-            first[word] = number
-    return first
+    before = [*accumulate(map(len, starts), initial=0)]
+    found = [(NOT_READ, NOT_READ)] * before[-1]
+    for number, (text, character) in enumerate(spans):
+        word = bisect_right(starts[text], character) - 1 if text >= 0 else -1
+        if word < 0:
+            continue
+        first, end = found[before[text] + word]
+        found[before[text] + word] = (number if end == NOT_READ else first, number + 1)
+    return found
+
+
+def _spans(texts: Sequence[str], encoded: Any, row: int) -> list[tuple[int, int]]:
+    """Of each token of a row which text it is of, and where it begins there; some begin with the space before it."""
+    found = []
+    for side, (start, end) in zip(encoded.sequence_ids(row), encoded["offset_mapping"][row], strict=True):
+        if side is None or start == end:
+            found.append((-1, 0))
+            continue
+        piece = texts[side][start:end]
+        found.append((side, start + len(piece) - len(piece.lstrip(" "))))
+    return found
+
+
+def _words(texts: Sequence[tuple[str, ...]], encoded: Any, segmentation: Segmentation) -> Words:
+    places = [
+        words_at([words_of(side, segmentation) for side in text], _spans(text, encoded, row))
+        for row, text in enumerate(texts)
+    ]
+    flat = torch.tensor([place for of_text in places for place in of_text], dtype=torch.long).view(-1, 2)
+    return Words(torch.tensor([*map(len, places)], dtype=torch.long), flat[:, 0], flat[:, 1], segmentation)
 
 
 def joined(parts: Sequence[Tokens]) -> Tokens:
@@ -172,5 +218,7 @@ def joined(parts: Sequence[Tokens]) -> Tokens:
     inputs = {name: torch.cat([part.inputs[name] for part in parts]) for name in first.inputs}
     lengths = torch.cat([part.lengths for part in parts])
     words = [part.words for part in parts if part.words is not None]
-    places = Words(torch.cat([one.counts for one in words]), torch.cat([one.first for one in words])) if words else None
-    return Tokens(inputs, lengths, first.padding, first.pads_left, places)
+    if not words:
+        return Tokens(inputs, lengths, first.padding, first.pads_left)
+    counts, begins, ends = (torch.cat([getattr(one, name) for one in words]) for name in ("counts", "first", "end"))
+    return Tokens(inputs, lengths, first.padding, first.pads_left, Words(counts, begins, ends, words[0].segmentation))

@@ -36,7 +36,7 @@ def predict(model: PreTrainedModel, split: Encoded, place: str) -> Predictions:
     places = order.argsort().tolist()
     logits = torch.cat([parts[place] for place in places])
     words = split.tokens.words
-    read = torch.ones(len(logits), dtype=torch.bool) if words is None else words.first >= 0
+    read = torch.ones(len(logits), dtype=torch.bool) if words is None else words.end > words.first
     if not bool(logits[read].isfinite().all()):
         raise UserError(place, "predictions are not finite numbers; lower the learning_rate that it is trained with")
     counts = words.counts.numpy() if words is not None else None
@@ -51,7 +51,8 @@ def _by_text(answer: Features) -> list[Tensor]:
     logits = answer.logits.float().cpu()
     if answer.words is None:
         return [*logits.split(1)]
-    return [of_text[there] for of_text, there in zip(logits, (answer.words != NO_WORD).cpu(), strict=True)]
+    present = (answer.words[..., 0] != NO_WORD).cpu()
+    return [of_text[there] for of_text, there in zip(logits, present, strict=True)]
 
 
 def compare_latency(

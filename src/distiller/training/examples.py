@@ -11,8 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from distiller.augment import Mixup
 from distiller.data import Examples
-from distiller.tasks import Task, Tokens, joined, tokenize
-from distiller.words import NO_WORD
+from distiller.tasks import Segmentation, Task, Tokens, joined, tokenize
 
 TOKENS = "input_ids"
 MISSING = -100
@@ -55,11 +54,15 @@ class NoTeacher:
         return {}
 
 
-def encode(splits: Sequence[Examples], classes: list[str] | None, task: Task, reader: Reader) -> Encoded:
-    """Tokenise splits, one after the other; texts without a label get the task's missing target."""
-    tokens = joined(
-        [tokenize(split.texts, reader.tokenizer, reader.max_length, of_words=task.of_words) for split in splits]
-    )
+def encode(
+    splits: Sequence[Examples], classes: list[str] | None, task: Task, reader: Reader, *, pieces: bool = False
+) -> Encoded:
+    """Tokenise splits, one after the other; texts without a label get the task's missing target.
+
+    With `pieces` it is known of each piece of a text which tokens it is made of, also where the task asks for no words.
+    """
+    parts: Segmentation | None = "spaces" if task.of_words else "pieces" if pieces else None
+    tokens = joined([tokenize(split.texts, reader.tokenizer, reader.max_length, parts) for split in splits])
     return Encoded(tokens, [target for split in splits for target in _targets(split, classes, task)])
 
 
@@ -71,8 +74,13 @@ def _targets(split: Examples, classes: list[str] | None, task: Task) -> list[Any
 
 def as_tensor(split: Encoded) -> Tensor:
     """The targets: [texts, …], or [words of all texts] where each word has one."""
-    of_words = split.tokens.words is not None
-    return torch.tensor([word for text in split.targets for word in text] if of_words else split.targets)
+    return torch.tensor([word for text in split.targets for word in text] if of_words(split) else split.targets)
+
+
+def of_words(split: Encoded) -> bool:
+    """Whether each word has a target."""
+    words = split.tokens.words
+    return words is not None and words.segmentation == "spaces"
 
 
 class TrainingSet(Dataset[int]):
@@ -96,6 +104,7 @@ class TrainingSet(Dataset[int]):
     ) -> None:
         self._tokens = student.tokens
         self._targets = as_tensor(student).to(target_dtype)
+        self._of_words = of_words(student)
         self._signal = signal
         self._longest = longest
         self._mixup = mixup
@@ -114,10 +123,9 @@ class TrainingSet(Dataset[int]):
     def _targets_of(self, rows: Sequence[int]) -> Tensor:
         """[batch], or [batch, words] with the missing target for words that the student does not read."""
         words = self._tokens.words
-        if words is None:
+        if words is None or not self._of_words:
             return self._targets[torch.as_tensor(rows)]
-        read = words.of(rows, words.first, NO_WORD) >= 0
-        return torch.where(read, words.of(rows, self._targets, MISSING), MISSING)
+        return torch.where(words.read(rows), words.of(rows, self._targets, MISSING), MISSING)
 
     @property
     def vocabulary(self) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from distiller import data, models, tasks
 from distiller.augment import Mixup
@@ -46,6 +46,12 @@ class Plan:
         return self.teacher_reader is self.student_reader
 
     @property
+    def by_words(self) -> bool:
+        """Whether hidden states are compared word by word, since teacher and student read other tokens."""
+        between = self.pipeline.objective.between_layers
+        return between is not None and between.level == "token" and not self.same_tokenizer
+
+    @property
     def augmented_columns(self) -> list[int]:
         """Which of the columns of texts augmentation changes."""
         chosen, columns = self.pipeline.augmentation.columns, self.dataset.columns.text
@@ -79,6 +85,7 @@ class Plan:
             self.pipeline.mapping.weights(self.pairs),
             int(getattr(student, width)),
             int(getattr(teacher, width)),
+            self.by_words,
         )
 
 
@@ -115,7 +122,25 @@ def make_plan(pipeline: Pipeline) -> Plan:
         same_tokenizer=student_reader is teacher_reader,
     )
     metric = task.primary_metric(pipeline.metric, dataset.metric)
-    return Plan(pipeline, task, dataset, classes, metric, teacher_reader, student_reader, pairs)
+    plan = Plan(pipeline, task, dataset, classes, metric, teacher_reader, student_reader, pairs)
+    if plan.by_words:
+        _check_words(plan)
+    return plan
+
+
+def _check_words(plan: Plan) -> None:
+    """Refuse what cannot be compared word by word."""
+    _check_fast(plan.teacher_reader.tokenizer, plan.pipeline.teacher.model, "teacher.model")
+    _check_fast(plan.student_reader.tokenizer, str(plan.pipeline.student.model), "student.model")
+    if plan.pipeline.augmentation.mixup is not None:
+        mend = "mixes positions, and teacher and student, of different tokenizers, are compared by words; use steps"
+        raise UserError("augmentation.mixup", mend)
+
+
+def _check_fast(tokenizer: PreTrainedTokenizerBase, model: str, place: str) -> None:
+    if not tokenizer.is_fast:
+        mend = "does not say which characters a token stands for; give a model with a fast tokenizer"
+        raise UserError(place, f"the tokenizer of {model!r} {mend}")
 
 
 def _check_augmentation(pipeline: Pipeline, columns: Sequence[str]) -> None:
@@ -169,9 +194,8 @@ def read_by(model: str, place: str, pipeline: Pipeline, task: Task) -> tuple[Pre
         UserError: If there is no such model, or it does not read as many tokens as the pipeline asks for.
     """
     config, tokenizer = models.load_config(model, place, task.head_kind), models.load_tokenizer(model, place)
-    if task.of_words and not tokenizer.is_fast:
-        mend = "does not say which characters a token stands for; give a model with a fast tokenizer"
-        raise UserError(place, f"the tokenizer of {model!r} {mend}")
+    if task.of_words:
+        _check_fast(tokenizer, model, place)
     longest = models.longest_text(config, tokenizer)
     if pipeline.data.max_length > longest:
         mend = f"{pipeline.data.max_length} is more than the {longest} tokens that {model} reads; lower it"

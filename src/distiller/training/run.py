@@ -259,10 +259,10 @@ def _copies(plan: Plan) -> list[Examples]:
 
 def _as_both_read(plan: Plan, splits: list[Examples]) -> tuple[Encoded, Tokens]:
     """Splits, one after the other, as the student reads them, and as its teacher does."""
-    own = encode(splits, plan.classes, plan.task, plan.student_reader)
+    own = encode(splits, plan.classes, plan.task, plan.student_reader, pieces=plan.by_words)
     if plan.same_tokenizer:
         return own, own.tokens
-    return own, encode(splits, plan.classes, plan.task, plan.teacher_reader).tokens
+    return own, encode(splits, plan.classes, plan.task, plan.teacher_reader, pieces=plan.by_words).tokens
 
 
 def _measure(
