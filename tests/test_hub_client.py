@@ -22,7 +22,7 @@ def test_without_the_network_a_model_is_at_hand_if_the_hubs_cache_has_it(
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("abc")
     (repository / "snapshots" / "abc").mkdir(parents=True)
-    (repository / "snapshots" / "abc" / "config.json").write_text("{}")
+    (repository / "snapshots" / "abc" / "model.safetensors").write_text("")
     assert hub.is_at_hand(MODEL)
 
 

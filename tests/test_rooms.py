@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "distiller"
 # From the ground up; rooms on one floor do not import each other.
 FLOORS = [
-    {"version", "errors", "words"},
+    {"version", "errors", "labels", "words"},
     {"schema", "files", "hub"},
     {"assets"},
     {"machine", "runs"},

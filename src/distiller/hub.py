@@ -8,7 +8,8 @@ from huggingface_hub import constants, get_session, try_to_load_from_cache
 from huggingface_hub.utils import logging as hub_logging
 
 TIMEOUT_SECONDS = 3
-CONFIG = "config.json"
+FIRST_REFUSAL = 400
+WEIGHTS = "model.safetensors"
 
 
 def why_not_reachable() -> str | None:
@@ -16,15 +17,15 @@ def why_not_reachable() -> str | None:
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE"
     try:
-        get_session().head(constants.ENDPOINT, timeout=TIMEOUT_SECONDS)
+        status = get_session().head(constants.ENDPOINT, timeout=TIMEOUT_SECONDS).status_code
     except Exception as error:
         return type(error).__name__
-    return None
+    return None if status < FIRST_REFUSAL else f"it answers {status}"
 
 
 def is_at_hand(model: str) -> bool:
     """Whether a model of the hub is in the hub's cache on this machine, or the hub answers."""
-    return isinstance(try_to_load_from_cache(model, CONFIG), str) or why_not_reachable() is None
+    return isinstance(try_to_load_from_cache(model, WEIGHTS), str) or why_not_reachable() is None
 
 
 @contextmanager

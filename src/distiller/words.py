@@ -8,3 +8,7 @@ Both are -1 where a text has no such word, and 0 where the model reads no token 
 NO_WORD = -1
 NOT_READ = 0
 """Both of a word of which no token is read; a word that is read ends after token 0."""
+UNLABELLED = -100
+"""The class of a word that nobody has labelled, or of which no token is read."""
+OUTSIDE = "O"
+"""The tag of a word that is in no entity."""

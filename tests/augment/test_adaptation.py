@@ -33,6 +33,8 @@ def test_masked_words_are_learned(little_english: Path, tiny_bert: Path) -> None
     untaught, tokenizer = models.load_without_head_for_words(str(tiny_bert), "test", seed=0)
     taught, _ = models.load_masked_language_model(str(adaptation.adapted(str(tiny_bert), [], 60)), "test")
     before, after = (adaptation.guesses(model, tokenizer, SENTENCES * 8) for model in (untaught, taught))
+    assert before is not None
+    assert after is not None
     assert before.first < 0.05
     assert before.nats > 8  # a guess among 30,522 words costs 10.3
     assert after.first > 0.3
@@ -70,6 +72,8 @@ def test_own_texts_are_half_of_what_is_read_and_each_at_most_ten_times(little_en
     few = adaptation._samples(TOKENIZER, ["my own text"] * 3, steps=2)
     assert len(few) == 2 * adaptation.TEXTS_A_STEP
     assert [sample.tokens for sample in few].count(own) == 30
+    unread = adaptation._samples(TOKENIZER, ["my own text", *["123"] * 99], steps=10)
+    assert [sample.tokens for sample in unread].count(own) == 10
     many = adaptation._samples(TOKENIZER, ["my own text"] * 500, steps=2)
     assert [sample.tokens for sample in many].count(own) == adaptation.TEXTS_A_STEP
 
@@ -131,6 +135,25 @@ def test_the_hubs_model_is_taken_where_it_can_be_had(
     finally:
         adaptation.default_model.cache_clear()
     assert named == adaptation.HUB_MODEL if at_hand else Path(named).parent == little_english / "adapted"
+
+
+def test_what_was_made_once_stays_the_one_of_this_machine(
+    little_english: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = []
+    for at_hand in (False, True):
+        monkeypatch.setattr(adaptation, "is_at_hand", lambda _, at_hand=at_hand: at_hand)
+        monkeypatch.setattr(adaptation, "BASE", str(tiny_bert))
+        monkeypatch.setattr(adaptation, "STEPS", 2)
+        adaptation.default_model.cache_clear()
+        named.append(adaptation.default_model())
+    adaptation.default_model.cache_clear()
+    assert named[0] == named[1] != adaptation.HUB_MODEL
+
+
+def test_texts_without_words_have_nothing_to_guess(little_english: Path, tiny_bert: Path) -> None:
+    model, tokenizer = models.load_without_head_for_words(str(tiny_bert), "test", seed=0)
+    assert adaptation.guesses(model, tokenizer, ["12345 !!", ""]) is None
 
 
 def test_general_english_is_of_several_kinds() -> None:

@@ -6,9 +6,9 @@ from typing import ClassVar
 import pytest
 
 from distiller.data import DataConfig, load
-from distiller.data.columns import LabelKind
 from distiller.data.sources import Source, open_source
 from distiller.errors import UserError
+from distiller.labels import LabelKind
 
 
 class SourceConformance:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distiller.data.columns import Columns, LabelKind, read_texts
+from distiller.data.columns import Columns, read_texts
 from distiller.data.rows import Rows
 from distiller.errors import UserError
+from distiller.labels import LabelKind
 
 
 def _plain(**columns: list[Any]) -> Rows:

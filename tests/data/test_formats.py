@@ -213,6 +213,34 @@ def test_conll_has_a_word_a_line_and_an_empty_line_after_a_sentence(tmp_path: Pa
     assert rows.numbers == [4, 7]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a\tB-x\r\nb\tO\r\n\r\nc\tO\r\n\r\n\r\n\r\n",
+        "# newdoc\na B-x\nb O\n\n# text = a\tremark\nc O\n",
+        "-DOCSTART- O\n\na  B-x\nb O\n\nc O",
+    ],
+)
+def test_conll_with_other_line_ends_remarks_and_spaces(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "train.conll"
+    path.write_bytes(content.encode())
+    assert read_file(path).columns == {"text": [["a", "b"], ["c"]], "label": [["B-x", "O"], ["O"]]}
+
+
+def test_in_conll_a_no_break_space_parts_no_word(tmp_path: Path) -> None:
+    path = tmp_path / "train.conll"
+    path.write_text("1\u00a0000 B-x\nb O\n")
+    assert read_file(path).columns["text"] == [["1\u00a0000", "b"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("-DOCSTART- O\n\n-DOCSTART- O\n", "has no sentences"), ("# newdoc\n", "has one column")],
+)
+def test_conll_without_sentences_is_refused(tmp_path: Path, content: str, told: str) -> None:
+    assert told in _refusal(tmp_path / "train.conll", content)
+
+
 def test_a_ragged_conll_row_is_named_by_its_line(tmp_path: Path) -> None:
     message = _refusal(tmp_path / "train.conll", "a\tO\nb\tO\nc\n\nd\tO\n")
     assert "line 3: has 1 columns where others have 2" in message

@@ -66,11 +66,17 @@ def test_an_i_after_o_where_others_begin_with_b_is_named_by_line_and_word() -> N
         ([["a"], ["b"]], [["O"], [" "]], "holds no tags (line 20)"),
         ([["a"], []], [["O"], []], "holds no words (line 20)"),
         ([["a"], ["b", ""]], [["O"], ["O", "O"]], "holds '', which is no word (line 20, word 2)"),
+        ([["a", "b\ud800"]], [["O", "O"]], "which is no word (line 1, word 2)"),
+        ([["a"]], [["B-\ud800"]], "holds no tags (line 1)"),
         ([["a b"]], [["O"]], "holds 'a b', which is no word (line 1, word 1)"),
     ],
 )
 def test_what_is_ragged_or_empty_is_named(words: list[object], tags: list[object], told: str) -> None:
     assert told in _refusal(words, tags)
+
+
+def test_the_tag_is_quoted_as_it_stands_there() -> None:
+    assert "holds 'E-x' where an entity begins (line 20, word 1)" in _refusal([["a"], ["b"]], [["B-x"], ["E-x"]])
 
 
 def test_a_text_is_as_good_as_a_list_of_its_words() -> None:

@@ -196,6 +196,13 @@ def test_distributions_of_one_output_are_refused(name: str) -> None:
     check_compatible(_config(prediction={"type": "mse"}), outputs=1, exclusive_classes=True, same_tokenizer=True)
 
 
+def test_numbers_have_no_probabilities() -> None:
+    config = _config(prediction={"type": "bce"})
+    with pytest.raises(UserError, match=r"objective\.prediction: bce compares probabilities.*use mse"):
+        check_compatible(config, outputs=1, exclusive_classes=False, same_tokenizer=True, numbers=True)
+    check_compatible(config, outputs=1, exclusive_classes=False, same_tokenizer=True)
+
+
 @pytest.mark.parametrize("name", ["attention-mse", "attention-kl", "minilm"])
 def test_attention_between_tokens_of_different_tokenizers_is_refused(name: str) -> None:
     config = _config(intermediate={"type": name})

@@ -30,6 +30,13 @@ def test_scores_are_those_counted_by_hand(guesses: np.ndarray, targets: np.ndarr
     assert scores["accuracy"] == pytest.approx((guesses == targets).all(axis=1).mean())
 
 
+def test_of_one_class_yes_is_what_counts() -> None:
+    logits, targets = np.full((20, 1), -1.0, dtype=np.float32), np.zeros((20, 1), dtype=np.float32)
+    targets[0] = 1
+    scores = TASK.scores(Predictions(logits, targets))
+    assert scores == {"micro_f1": 0.0, "macro_f1": 0.0, "accuracy": 19 / 20}
+
+
 def test_targets_say_yes_or_no_to_each_class() -> None:
     assert TASK.targets([("b",), (), ("a", "c")], ["a", "b", "c"]) == [[0, 1, 0], [0, 0, 0], [1, 0, 1]]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Metaspace
+from tokenizers.processors import ByteLevel as ByteLevelProcessor
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
@@ -74,13 +75,19 @@ TEXT = st.one_of(SPLITS.map(" ".join), st.text("ab \u0301,\t\u00a0", max_size=9)
 ENGLISH = ["the old dog runs", "a large house"]
 
 
-def _byte_level() -> PreTrainedTokenizerBase:
+def _byte_level(*, trimmed: bool = False) -> PreTrainedTokenizerBase:
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=True)
     tokenizer.train_from_iterator(
         ["the old dog runs", "a large house"], BpeTrainer(initial_alphabet=ByteLevel.alphabet())
     )
+    tokenizer.post_processor = ByteLevelProcessor(trim_offsets=trimmed)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="!")
+
+
+def _trimmed() -> PreTrainedTokenizerBase:
+    """As RoBERTa has it."""
+    return _byte_level(trimmed=True)
 
 
 def _metaspace() -> PreTrainedTokenizerBase:
@@ -90,7 +97,9 @@ def _metaspace() -> PreTrainedTokenizerBase:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="?")
 
 
-@pytest.mark.parametrize("make", [None, _byte_level, _metaspace], ids=["wordpiece", "byte-level", "metaspace"])
+@pytest.mark.parametrize(
+    "make", [None, _byte_level, _trimmed, _metaspace], ids=["wordpiece", "byte-level", "trimmed", "metaspace"]
+)
 @given(words=SPLITS)
 def test_words_begin_where_the_tokenizer_says_that_they_do(
     tokenizer: PreTrainedTokenizerBase, make: Callable[[], PreTrainedTokenizerBase] | None, words: list[str]

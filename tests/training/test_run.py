@@ -1,6 +1,7 @@
 """Whole runs, on a tiny encoder and real questions."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -353,6 +354,23 @@ def test_a_class_for_each_word_is_learned_and_read_alone_by_transformers(tiny_be
         said = [model.config.id2label[number] for number in model(**read).logits[0].argmax(dim=-1).tolist()]
     first = [read.word_ids(0).index(word) for word in range(4)]
     assert [said[place] for place in first] == ["O", "B-thing", "I-thing", "O"]
+
+
+def test_between_layers_too_words_are_learned_and_a_step_is_so_many_texts(tiny_bert: Path, tmp_path: Path) -> None:
+    """A bound on mutual information, which is measured on validation afterwards."""
+    write_things(tmp_path / "things.jsonl")
+    pipeline = pipeline_of(
+        tiny_bert,
+        task="token-classification",
+        data={"source": str(tmp_path / "things.jsonl"), "limit": 100},
+        objective={"intermediate": {"type": "mi", "feature": "tokens"}},
+        training={"epochs": 2},
+    )
+    record = distill(pipeline, tmp_path / "out").record
+    assert {*record.metrics["mutual_information"]} == {"0-0", "1-2", "2-4"}
+    rates = [entry["learning_rate"] for entry in record.metrics["history"] if "learning_rate" in entry]
+    assert len(rates) == 2 * 13  # of 8 texts each
+    assert rates.index(max(rates)) == math.ceil(0.1 * 26)
 
 
 def test_words_are_compared_whatever_tokens_they_are_made_of(tiny_bert: Path, tmp_path: Path) -> None:

@@ -2,10 +2,17 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    CanineConfig,
+    PreTrainedModel,
+    get_linear_schedule_with_warmup,
+)
 
 from architectures import ARCHITECTURES, INPUTS, drawn
 from distiller import models
@@ -62,6 +69,42 @@ def test_rows_that_no_text_has_decay_by_each_step() -> None:
         train(model, [])
     expected = before * (1 - 0.05 * 0.3) * (1 - 0.2 * 0.3) * (1 - 0.1 * 0.3)
     torch.testing.assert_close(model.get_input_embeddings().weight[40].detach(), expected)
+
+
+def test_rates_are_those_of_the_schedule_where_the_optimizer_is_wrapped() -> None:
+    """The Trainer's way: accelerate gives the optimizer other groups, and a schedule changes the rate of these."""
+    model = drawn("bert")
+    before = model.get_input_embeddings().weight[40].detach().clone()
+    with seen_rows_trained(model, SEEN):
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.5)
+        model.get_input_embeddings().decay_with(optimizer)
+        wrapped = Accelerator(cpu=True).prepare(optimizer)
+        schedule = get_linear_schedule_with_warmup(wrapped, 2, 4)
+        for _ in range(4):
+            model.train()(**INPUTS).logits.sum().backward()
+            wrapped.step()
+            schedule.step()
+            wrapped.zero_grad()
+    rates = [0.0, 0.05, 0.1, 0.05]
+    expected = before * np.prod([1 - rate * 0.5 for rate in rates])
+    torch.testing.assert_close(model.get_input_embeddings().weight[40].detach(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_models_own_padding_is_trained_too_though_no_text_has_it() -> None:
+    """Its config names another token for that than the tokenizer does."""
+    config = copy.deepcopy(ARCHITECTURES["bert"])
+    config.pad_token_id = 30
+    model = AutoModelForSequenceClassification.from_config(config)
+    with seen_rows_trained(model, SEEN):
+        model.train()(**INPUTS)
+    assert model.get_input_embeddings().padding_idx == 30
+
+
+def test_a_model_without_word_embeddings_is_left_alone() -> None:
+    config = CanineConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    model = AutoModelForSequenceClassification.from_config(config)
+    with seen_rows_trained(model, SEEN):
+        assert not [part for part in model.modules() if isinstance(part, SeenRows)]
 
 
 def test_a_checkpoint_knows_how_far_the_other_rows_have_decayed() -> None:

@@ -24,6 +24,7 @@ from distiller import assets, data, models
 from distiller.assets import cache_folder
 from distiller.augment.wordnet import WordNet
 from distiller.data import DataConfig
+from distiller.files import write_json
 from distiller.hub import is_at_hand
 from distiller.machine import has_bfloat16
 
@@ -66,8 +67,19 @@ class Guesses:
 
 @cache
 def default_model() -> str:
-    """The hub's, if it is in its cache or can be reached; else one that is made here, once."""
-    return HUB_MODEL if is_at_hand(HUB_MODEL) else str(adapted(BASE, [], STEPS))
+    """The hub's, if it is in its cache or can be reached; else one that is made here, once.
+
+    What was made here stays the one on this machine: which it is does not change with the network of the moment.
+    """
+    note = cache_folder() / "adapted" / "default.json"
+    kept = json.loads(note.read_text(encoding="utf-8"))["model"] if note.exists() else None
+    if kept is not None and Path(kept).is_dir():
+        return str(kept)
+    if is_at_hand(HUB_MODEL):
+        return HUB_MODEL
+    made = str(adapted(BASE, [], STEPS))
+    write_json(note, {"model": made})
+    return made
 
 
 def adapted(base: str, texts: Sequence[str], steps: int) -> Path:
@@ -105,11 +117,14 @@ def general_texts() -> list[str]:
 
 
 @torch.inference_mode()
-def guesses(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Guesses:
-    """How well the whole words of texts are guessed when three in ten are masked."""
+def guesses(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Guesses | None:
+    """How well the whole words of texts are guessed when three in ten are masked; None if there are none."""
     generator = torch.Generator().manual_seed(0)
     scores, right = [], []
-    for batch in _batches(_read(tokenizer, texts), generator):
+    samples = _read(tokenizer, texts)
+    if not samples:
+        return None
+    for batch in _batches(samples, generator):
         inputs, places, words = _masked(batch, tokenizer, generator)
         scores.append(models.scores_at(model.eval(), inputs, places).float())
         right.append(words)
@@ -135,7 +150,8 @@ def _samples(tokenizer: PreTrainedTokenizerBase, own: list[str], steps: int) -> 
     """As many as the steps take: half of them the user's own texts if there are enough, the rest general English."""
     generator = torch.Generator().manual_seed(0)
     wanted = steps * TEXTS_A_STEP
-    mine = _drawn(_read(tokenizer, own), min(wanted // 2, PASSES * len(own)), generator)
+    read = _read(tokenizer, own)
+    mine = _drawn(read, min(wanted // 2, PASSES * len(read)), generator)
     general = general_texts()
     chosen = torch.randperm(len(general), generator=generator)[:wanted].tolist()
     others = _read(tokenizer, [general[number] for number in chosen])

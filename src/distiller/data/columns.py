@@ -5,15 +5,13 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from reprlib import repr as shortened
-from typing import Any, Literal
+from typing import Any
 
 from distiller.data.examples import Examples
-from distiller.data.rows import Rows
+from distiller.data.rows import Rows, is_broken
 from distiller.data.tags import tags_of, words_of
 from distiller.errors import UserError
-
-LabelKind = Literal["classes", "numbers", "sets", "tags"]
-"""What a label is: the name of a class, a number, names of any number of classes, or one of each word."""
+from distiller.labels import LabelKind
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Columns:
             _refuse(rows, odd, self.label, problem, f'give each row {form}, e.g. ["billing", "urgent"] or []')
         blank = [any(map(_is_blank, cell)) for cell in lists]
         _refuse(rows, blank, self.label, "holds a class without a name", "name it, or leave it out")
-        _refuse(rows, [any(map(_is_broken, cell)) for cell in lists], self.label, BROKEN, BROKEN_MEND)
+        _refuse(rows, [any(map(is_broken, cell)) for cell in lists], self.label, BROKEN, BROKEN_MEND)
         return [tuple(sorted({_class_name(name) for name in cell})) for cell in lists]
 
     def _refuse_odd_classes(self, rows: Rows, cells: list[Any]) -> None:
@@ -133,7 +131,7 @@ def _text_cells(rows: Rows, column: str) -> list[str]:
 
 
 def _refuse_broken(rows: Rows, cells: list[Any], column: str) -> None:
-    broken = [_is_broken(cell) for cell in cells]
+    broken = [is_broken(cell) for cell in cells]
     _refuse(rows, broken, column, BROKEN, BROKEN_MEND)
 
 
@@ -156,17 +154,6 @@ def _is_blank(cell: Any) -> bool:
     if isinstance(cell, str):
         return not cell.strip()
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
-
-
-def _is_broken(cell: Any) -> bool:
-    """Whether it is a text that no encoding can write: JSON's escapes can name one half of a character alone."""
-    if not isinstance(cell, str):
-        return False
-    try:
-        cell.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _class_name(cell: Any) -> str:

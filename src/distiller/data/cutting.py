@@ -16,7 +16,8 @@ BINS = 10
 def hold_out(examples: Examples, seed: int) -> tuple[Examples, Examples]:
     """Cut off a tenth of the examples, at most 1000: (the rest, those), each in the order of the examples.
 
-    Classes keep their shares, and so do tenths of the numbers; one example of each class stays. Examples with the same
+    Classes keep their shares, and so do tenths of the numbers; one example of each class stays (where an example may
+    have several, of each that is the rarest of one). Examples with the same
     texts stay together, so the count is met up to the size of such a group; they are not cut off if their labels
     differ, since no answer is right there. The cut is a function of the examples and the seed.
     """

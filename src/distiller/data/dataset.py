@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from distiller.data.columns import Columns, LabelKind
+from distiller.data.columns import Columns
 from distiller.data.config import REST, DataConfig, Splits
 from distiller.data.cutting import hold_out, limit
 from distiller.data.examples import Examples
@@ -16,6 +16,7 @@ from distiller.data.rows import Rows
 from distiller.data.sources import Source, open_source
 from distiller.data.tags import all_tags
 from distiller.errors import UserError
+from distiller.labels import LabelKind
 
 DEFAULT_TEXT, DEFAULT_LABEL = ["text"], "label"
 CUSTOMARY = {"validation": ["dev", "valid", "val"], "test": ["test"]}

@@ -9,7 +9,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,36 +166,56 @@ def _parquet(path: Path) -> Rows:
 def _conll(path: Path) -> Rows:
     """One word a line, its tag in the last column, an empty line after each sentence.
 
-    Columns are parted by tabs if there are any, else by white space. Lines before a sentence that begin with `# ` and
-    have another number of columns are remarks; `-DOCSTART-` is no word.
+    Columns are parted by tabs if most lines have any, else by spaces. Lines before a sentence that begin with `# ` are
+    remarks, unless they end with a tag and have as many columns as others; `-DOCSTART-` is no word.
     """
-    text = read_text(path)
-    separator = "\t" if "\t" in text else None
-    lines = [(number, line.split(separator)) for number, line in enumerate(text.split("\n"), start=1)]
-    counts = Counter(len(cells) for _, cells in lines if any(cells) and cells != [""])
-    wanted = counts.most_common(1)[0][0]
-    if wanted < 2:
+    lines = [(number, line.strip("\r")) for number, line in enumerate(read_text(path).split("\n"), start=1)]
+    full = [line for _, line in lines if line.strip() and not line.startswith("-DOCSTART-")]
+    if not full:
+        raise UserError(str(path), "has no sentences; write a word and its tag on each line")
+    tabs = sum("\t" in line for line in full) > len(full) / 2
+    plain = [_cells(line, tabs=tabs) for line in full if not line.startswith("# ")]
+    columns = Counter(map(len, plain)).most_common(1)[0][0] if plain else 1
+    if columns < 2:
         raise UserError(str(path), "has one column; write a word and its tag on each line, with a tab between")
-    numbers: list[int] = []
-    sentences: list[tuple[list[str], list[str]]] = []
-    inside = False
-    for number, cells in lines:
-        if not any(cell.strip() for cell in cells) or cells[0] == "-DOCSTART-":
-            inside = False
-            continue
-        if not inside and cells[0].startswith("#") and len(cells) != wanted:
-            continue
-        if len(cells) != wanted:
-            mend = f"has {len(cells)} columns where others have {wanted}; write a word and its tag there"
-            raise UserError(f"{path} line {number}", mend)
-        if not inside:
-            numbers.append(number)
-            sentences.append(([], []))
-        inside = True
-        sentences[-1][0].append(cells[0].strip())
-        sentences[-1][1].append(cells[-1].strip())
-    words, tags = (list(side) for side in zip(*sentences, strict=True))
+    remarks = {line for line in full if _is_remark(line, columns, {cells[-1] for cells in plain}, tabs=tabs)}
+    sentences = [*_sentences(path, lines, columns, remarks, tabs=tabs)]
+    numbers, words, tags = (list(side) for side in zip(*sentences, strict=True))
     return Rows(str(path), "line", numbers, {"text": words, "label": tags}, typed=True)
+
+
+def _sentences(
+    path: Path, lines: Sequence[tuple[int, str]], columns: int, remarks: Collection[str], *, tabs: bool
+) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Of each the line where it begins, its words and their tags."""
+    words: list[str] = []
+    tags: list[str] = []
+    begins = 0
+    for number, line in [*lines, (len(lines) + 1, "")]:
+        cells = _cells(line, tabs=tabs)
+        if not line.strip() or cells[0] == "-DOCSTART-":
+            if words:
+                yield begins, words, tags
+            words, tags = [], []
+            continue
+        if not words and line in remarks:
+            continue
+        if len(cells) != columns:
+            mend = f"has {len(cells)} columns where others have {columns}; write a word and its tag there"
+            raise UserError(f"{path} line {number}", mend)
+        begins = begins if words else number
+        words.append(cells[0])
+        tags.append(cells[-1])
+
+
+def _is_remark(line: str, columns: int, tags: Collection[str], *, tabs: bool) -> bool:
+    cells = _cells(line, tabs=tabs)
+    return line.startswith("# ") and (len(cells) != columns or cells[-1] not in tags)
+
+
+def _cells(line: str, *, tabs: bool) -> list[str]:
+    parts = line.split("\t") if tabs else line.split(" ")
+    return [part.strip(" ") for part in parts if tabs or part]
 
 
 _READERS: dict[str, Callable[[Path], Rows]] = {

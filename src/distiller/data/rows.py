@@ -42,3 +42,14 @@ class Rows:
         numbers = [str(self.numbers[position]) for position in positions[:SHOWN]]
         more = f" and {len(positions) - SHOWN} more" if len(positions) > SHOWN else ""
         return f"{self.unit}{'s' if len(positions) > 1 else ''} {', '.join(numbers)}{more}"
+
+
+def is_broken(cell: Any) -> bool:
+    """Whether it is a text that no encoding can write: JSON's escapes can name one half of a character alone."""
+    if not isinstance(cell, str):
+        return False
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from distiller.data.rows import Rows
+from distiller.data.rows import Rows, is_broken
 from distiller.errors import UserError
+from distiller.words import OUTSIDE
 
-BEGINS, GOES_ON, OUTSIDE = "B-", "I-", "O"
+BEGINS, GOES_ON = "B-", "I-"
 OTHER_SCHEMES = {"S-": BEGINS, "U-": BEGINS, "E-": GOES_ON, "L-": GOES_ON}
 """Of an entity of one word, and of the last word of one (IOBES, BILOU)."""
 
@@ -26,7 +27,7 @@ def words_of(rows: Rows, column: str) -> list[str]:
             )
             raise UserError(rows.place, mend)
         for number, word in enumerate(of_one, start=1):
-            if not isinstance(word, str) or not word.strip() or " " in word:
+            if not _is_word(word):
                 problem = f"holds {word!r}, which is no word ({rows.where([position])}, word {number})"
                 raise UserError(rows.place, f"column {column!r} {problem}: write it without spaces, or remove it")
     return [" ".join(of_one) for of_one in words]
@@ -46,7 +47,7 @@ def tags_of(rows: Rows, column: str, texts: Sequence[tuple[str, ...]]) -> list[t
     begun = [(row, word) for row, tags in enumerate(named) for word in _begun_with(GOES_ON, tags)]
     if begun and any(_begun_with(BEGINS, tags) for tags in named):
         row, word = begun[0]
-        problem = f"holds {named[row][word]!r} where an entity begins ({rows.where([row])}, word {word + 1})"
+        problem = f"holds {cells[row][word]!r} where an entity begins ({rows.where([row])}, word {word + 1})"
         mend = f"write {BEGINS}{named[row][word][2:]} there, as elsewhere in it"
         raise UserError(rows.place, f"column {column!r} {problem}: {mend}")
     for row, word in begun:
@@ -62,13 +63,17 @@ def all_tags(seen: set[str]) -> set[str]:
 
 def _check(rows: Rows, column: str, position: int, tags: Any, words: int) -> None:
     where = rows.where([position])
-    if not isinstance(tags, list) or not all(isinstance(tag, str) and tag.strip() for tag in tags):
+    if not isinstance(tags, list) or not all(map(_is_word, tags)):
         mend = "give each row a list of names, one for each word"
         raise UserError(rows.place, f"column {column!r} holds no tags ({where}): {mend}")
     if len(tags) != words:
         raise UserError(
             rows.place, f"column {column!r} has {len(tags)} tags for {words} words ({where}): give each word one"
         )
+
+
+def _is_word(cell: Any) -> bool:
+    return isinstance(cell, str) and bool(cell.strip()) and " " not in cell and not is_broken(cell)
 
 
 def _in_two_prefixes(tag: str) -> str:

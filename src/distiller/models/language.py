@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from distiller.errors import UserError
-from distiller.models.loading import locate, read_from, seeded
+from distiller.models.loading import locate, read_from, refuse_drawn, seeded
 
 
 def load_without_head_for_words(model: str, place: str, seed: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -30,9 +30,11 @@ def load_without_head_for_words(model: str, place: str, seed: int) -> tuple[PreT
     """
     with read_from(model, place), seeded(seed):
         tokenizer = AutoTokenizer.from_pretrained(locate(model))
-        loaded: PreTrainedModel = AutoModelForMaskedLM.from_pretrained(
-            locate(model), dtype=torch.float32, use_safetensors=True
+        loaded: PreTrainedModel
+        loaded, information = AutoModelForMaskedLM.from_pretrained(
+            locate(model), dtype=torch.float32, use_safetensors=True, output_loading_info=True
         )
+    refuse_drawn(loaded, information, model, place, new_head=True)
     if tokenizer.mask_token_id is None or not tokenizer.is_fast:
         raise UserError(place, f"the tokenizer of {model!r} has no mask, or is a slow one; give BERT or its like")
     return loaded, tokenizer

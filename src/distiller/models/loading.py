@@ -161,12 +161,12 @@ def load_classifier(
             output_loading_info=True,
             **head,
         )
-    _refuse_drawn(loaded, info, model, place, new_head=bool(head))
+    refuse_drawn(loaded, info, model, place, new_head=bool(head))
     loaded.eval()
     return loaded
 
 
-def _refuse_drawn(loaded: PreTrainedModel, info: dict[str, Any], model: str, place: str, *, new_head: bool) -> None:
+def refuse_drawn(loaded: PreTrainedModel, info: dict[str, Any], model: str, place: str, *, new_head: bool) -> None:
     """Refuse weights that transformers has drawn at random, but for those of a new head."""
     encoder, pooler = f"{loaded.base_model_prefix}.", f"{loaded.base_model_prefix}.pooler."
     shapes = {name: (there, asked) for name, there, asked in info["mismatched_keys"]}
@@ -187,7 +187,7 @@ def _and_more(names: list[str]) -> str:
     return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
 
 
-def longest_text(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+def longest_text(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, kind: HeadKind = "sequence") -> int:
     """How many tokens a model can read: what its tokenizer says, and at most its positions.
 
     RoBERTa and its kin count positions from the padding token's number plus one, so that those before are no use.
@@ -196,11 +196,13 @@ def longest_text(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -
     positions = getattr(config, "max_position_embeddings", None) or 0
     if positions <= 0:
         return int(tokenizer.model_max_length)
-    return int(min(positions - _unused_positions(config), tokenizer.model_max_length))
+    return int(min(positions - _unused_positions(config, kind), tokenizer.model_max_length))
 
 
-def _unused_positions(config: PretrainedConfig) -> int:
-    tables = [part for name, part in _without_weights(config).named_modules() if name.endswith("position_embeddings")]
+def _unused_positions(config: PretrainedConfig, kind: HeadKind) -> int:
+    tables = [
+        part for name, part in _without_weights(config, kind).named_modules() if name.endswith("position_embeddings")
+    ]
     return max((part.padding_idx + 1 for part in tables if getattr(part, "padding_idx", None) is not None), default=0)
 
 

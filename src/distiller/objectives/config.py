@@ -44,7 +44,9 @@ class ObjectiveConfig(Config):
         return self
 
 
-def check_compatible(config: ObjectiveConfig, *, outputs: int, exclusive_classes: bool, same_tokenizer: bool) -> None:
+def check_compatible(
+    config: ObjectiveConfig, *, outputs: int, exclusive_classes: bool, same_tokenizer: bool, numbers: bool = False
+) -> None:
     """Refuse an objective that cannot teach this student.
 
     Args:
@@ -52,6 +54,7 @@ def check_compatible(config: ObjectiveConfig, *, outputs: int, exclusive_classes
         outputs: Logits per prediction; 1 in regression.
         exclusive_classes: Whether a text has one class, so that softmax makes probabilities of logits.
         same_tokenizer: Whether teacher and student split texts alike.
+        numbers: Whether the outputs are what is to be predicted itself.
 
     Raises:
         UserError: With the reason and what to use in its place.
@@ -60,6 +63,8 @@ def check_compatible(config: ObjectiveConfig, *, outputs: int, exclusive_classes
     if prediction is not None and prediction.compares_distributions and outputs == 1:
         mend = f"{prediction.type} compares distributions, and one output has none: softmax of it is always 1; use mse"
         raise UserError("objective.prediction", mend)
+    if prediction is not None and prediction.type == "bce" and numbers:
+        raise UserError("objective.prediction", "bce compares probabilities, and regression has numbers; use mse")
     if prediction is not None and prediction.compares_distributions and not exclusive_classes:
         mend = f"{prediction.type} compares distributions over classes, and a text may have several; use bce or mse"
         raise UserError("objective.prediction", mend)

@@ -45,6 +45,8 @@ class MappedRows:
         about = json.loads(mapped[8:start])[name]
         begin, end = about["data_offsets"]
         dtype = DTYPES[about["dtype"]]
+        if begin == end:  # frombuffer refuses it
+            return cls(torch.empty(about["shape"], dtype=dtype), mapped)
         flat = torch.frombuffer(mapped, dtype=dtype, count=(end - begin) // dtype.itemsize, offset=start + begin)
         return cls(flat.view(about["shape"]), mapped)
 

@@ -7,7 +7,7 @@ from distiller.tasks.multi_label import MultiLabel
 from distiller.tasks.regression import Regression
 from distiller.tasks.tags import entities
 from distiller.tasks.task import Predictions, Task
-from distiller.tasks.token_classification import TokenClassification
+from distiller.tasks.token_classification import TokenClassification, guessed_tags
 from distiller.tasks.tokens import DIGEST_BYTES, Segmentation, Tokens, joined, tokenize
 
 TaskName = Literal["classification", "regression", "multi-label-classification", "token-classification"]
@@ -25,6 +25,7 @@ __all__ = [
     "Tokens",
     "build",
     "entities",
+    "guessed_tags",
     "joined",
     "tokenize",
 ]

@@ -8,7 +8,8 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from torch import Tensor
 from torch.nn import functional
 
-from distiller.tasks.task import LabelKind, Predictions, Task
+from distiller.labels import LabelKind
+from distiller.tasks.task import Predictions, Task
 
 
 class Classification(Task):

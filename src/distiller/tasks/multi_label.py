@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor
 from torch.nn import functional
 
-from distiller.tasks.task import LabelKind, Predictions, Task
+from distiller.labels import LabelKind
+from distiller.tasks.task import Predictions, Task
 
 
 class MultiLabel(Task):
@@ -47,8 +49,10 @@ class MultiLabel(Task):
     def scores(self, predictions: Predictions) -> dict[str, float]:
         """F1 over all decisions, its mean over classes, and the share of texts of which every class is right."""
         guesses, targets = predictions.logits > 0, predictions.targets > 0
+        decisions = targets.ravel(), guesses.ravel()
+        of_classes = [f1_score(*column, zero_division=0.0) for column in zip(targets.T, guesses.T, strict=True)]
         return {
-            "micro_f1": float(f1_score(targets, guesses, average="micro", zero_division=0.0)),
-            "macro_f1": float(f1_score(targets, guesses, average="macro", zero_division=0.0)),
+            "micro_f1": float(f1_score(*decisions, zero_division=0.0)),
+            "macro_f1": float(np.mean(of_classes)),
             "accuracy": float(accuracy_score(targets, guesses)),
         }

@@ -9,7 +9,8 @@ from scipy.stats import pearsonr, spearmanr
 from torch import Tensor
 from torch.nn import functional
 
-from distiller.tasks.task import LabelKind, Predictions, Task
+from distiller.labels import LabelKind
+from distiller.tasks.task import Predictions, Task
 
 
 class Regression(Task):

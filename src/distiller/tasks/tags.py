@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-OUTSIDE = "O"
+from distiller.words import OUTSIDE
 
 
 def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:

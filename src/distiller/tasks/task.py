@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distiller.errors import UserError, unknown
-
-LabelKind = Literal["classes", "numbers", "sets", "tags"]
-"""What a label is: the name of a class, a number, names of any number of classes, or one of each word."""
+from distiller.labels import LabelKind
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from distiller.tasks.tags import OUTSIDE, entities
-from distiller.tasks.task import LabelKind, Predictions, Task
+from distiller.labels import LabelKind
+from distiller.tasks.tags import entities
+from distiller.tasks.task import Predictions, Task
+from distiller.words import OUTSIDE, UNLABELLED
 
 
 class TokenClassification(Task):
@@ -18,7 +21,7 @@ class TokenClassification(Task):
     name: ClassVar[str] = "token-classification"
     label_kind: ClassVar[LabelKind] = "tags"
     metrics: ClassVar[tuple[str, ...]] = ("f1", "precision", "recall", "accuracy")
-    missing_target: ClassVar[float] = -100
+    missing_target: ClassVar[float] = UNLABELLED
     target_dtype: ClassVar[torch.dtype] = torch.long
     default_prediction: ClassVar[str] = "kl"
     exclusive_classes: ClassVar[bool] = True
@@ -39,7 +42,7 @@ class TokenClassification(Task):
         return [[index[tag] for tag in tags] for tags in labels]
 
     def missing(self, text: tuple[str, ...], classes: list[str] | None) -> Any:  # noqa: ARG002
-        return [int(self.missing_target)] * (text[0].count(" ") + 1)
+        return [UNLABELLED] * (text[0].count(" ") + 1)
 
     def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy over the labelled words: logits [batch, words, classes], targets [batch, words]."""
@@ -53,9 +56,7 @@ class TokenClassification(Task):
 
         A word that the model did not read (its text was cut before it) is outside of all entities.
         """
-        names = np.asarray(predictions.classes or [])
-        guesses = names[np.nan_to_num(predictions.logits, nan=-np.inf).argmax(axis=1)]
-        guesses[np.isnan(predictions.logits).all(axis=1)] = OUTSIDE
+        names, guesses = np.asarray(predictions.classes or []), guessed_tags(predictions)
         right = names[predictions.targets.astype(int)]
         found, there = (
             {
@@ -73,3 +74,11 @@ class TokenClassification(Task):
             "recall": recall,
             "accuracy": float((guesses == right).mean()),
         }
+
+
+def guessed_tags(predictions: Predictions) -> NDArray[np.str_]:
+    """[words of all texts]: the most probable tag of each, and that of no entity where a word was not read."""
+    names = np.asarray([*(predictions.classes or []), OUTSIDE])
+    unread = np.isnan(predictions.logits).all(axis=1)
+    best = np.nan_to_num(predictions.logits, nan=-np.inf).argmax(axis=1)
+    return np.asarray(names[np.where(unread, len(names) - 1, best)])

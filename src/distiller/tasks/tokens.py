@@ -177,7 +177,7 @@ def words_at(starts: Sequence[Sequence[int]], spans: Sequence[tuple[int, int]]) 
 
     Args:
         starts: Of each text the characters at which its words begin.
-        spans: Of each token which text it is of, and its first character that is no space; of others a text below 0.
+        spans: Of each token which text it is of, and at which character it begins; of others a text below 0.
     """
     before = [*accumulate(map(len, starts), initial=0)]
     found = [(NOT_READ, NOT_READ)] * before[-1]
@@ -190,11 +190,14 @@ def words_at(starts: Sequence[Sequence[int]], spans: Sequence[tuple[int, int]]) 
     return found
 
 
-def _spans(texts: Sequence[str], encoded: Any, row: int) -> list[tuple[int, int]]:
-    """Of each token of a row which text it is of, and where it begins there; some begin with the space before it."""
+def _spans(texts: Sequence[str], encoded: Any, row: int, starts: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Of each token of a row which text it is of, and where it begins there; some begin with the space before it.
+
+    What stands for the space alone, and so for no character, is of the word that begins there, as transformers has it.
+    """
     found = []
     for side, (start, end) in zip(encoded.sequence_ids(row), encoded["offset_mapping"][row], strict=True):
-        if side is None or start == end:
+        if side is None or (start == end and start not in starts[side]):
             found.append((-1, 0))
             continue
         piece = texts[side][start:end]
@@ -203,10 +206,8 @@ def _spans(texts: Sequence[str], encoded: Any, row: int) -> list[tuple[int, int]
 
 
 def _words(texts: Sequence[tuple[str, ...]], encoded: Any, segmentation: Segmentation) -> Words:
-    places = [
-        words_at([words_of(side, segmentation) for side in text], _spans(text, encoded, row))
-        for row, text in enumerate(texts)
-    ]
+    starts = [[words_of(side, segmentation) for side in text] for text in texts]
+    places = [words_at(starts[row], _spans(text, encoded, row, starts[row])) for row, text in enumerate(texts)]
     flat = torch.tensor([place for of_text in places for place in of_text], dtype=torch.long).view(-1, 2)
     return Words(torch.tensor([*map(len, places)], dtype=torch.long), flat[:, 0], flat[:, 1], segmentation)
 

@@ -12,10 +12,9 @@ from transformers import PreTrainedTokenizerBase
 from distiller.augment import Mixup
 from distiller.data import Examples
 from distiller.tasks import Segmentation, Task, Tokens, joined, tokenize
+from distiller.words import UNLABELLED
 
 TOKENS = "input_ids"
-MISSING = -100
-"""The target of a word that nobody has labelled, or that is not read."""
 ALIGNED_LENGTH = 4
 """Batches are of lengths that are multiples of it: the processor's kernels are made, and kept, for each shape anew."""
 
@@ -110,7 +109,7 @@ class TrainingSet(Dataset[int]):
         self._mixup = mixup
 
     def __len__(self) -> int:
-        return len(self._targets)
+        return len(self._tokens)
 
     def __getitem__(self, row: int) -> int:
         return row
@@ -125,7 +124,7 @@ class TrainingSet(Dataset[int]):
         words = self._tokens.words
         if words is None or not self._of_words:
             return self._targets[torch.as_tensor(rows)]
-        return torch.where(words.read(rows), words.of(rows, self._targets, MISSING), MISSING)
+        return torch.where(words.read(rows), words.of(rows, self._targets, UNLABELLED), UNLABELLED)
 
     @property
     def vocabulary(self) -> Tensor:

@@ -119,6 +119,7 @@ def make_plan(pipeline: Pipeline) -> Plan:
         pipeline.objective,
         outputs=1 if classes is None else len(classes),
         exclusive_classes=task.exclusive_classes,
+        numbers=classes is None,
         same_tokenizer=student_reader is teacher_reader,
     )
     metric = task.primary_metric(pipeline.metric, dataset.metric)
@@ -196,7 +197,7 @@ def read_by(model: str, place: str, pipeline: Pipeline, task: Task) -> tuple[Pre
     config, tokenizer = models.load_config(model, place, task.head_kind), models.load_tokenizer(model, place)
     if task.of_words:
         _check_fast(tokenizer, model, place)
-    longest = models.longest_text(config, tokenizer)
+    longest = models.longest_text(config, tokenizer, task.head_kind)
     if pipeline.data.max_length > longest:
         mend = f"{pipeline.data.max_length} is more than the {longest} tokens that {model} reads; lower it"
         raise UserError("data.max_length", mend)

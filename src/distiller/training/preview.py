@@ -11,7 +11,7 @@ from distiller.augment import Policy
 from distiller.data import Examples
 from distiller.errors import UserError
 from distiller.pipeline import Pipeline
-from distiller.tasks import Predictions, entities
+from distiller.tasks import Predictions, entities, guessed_tags
 from distiller.training import inputs
 from distiller.training.augmented import changed_texts, copy_seed
 from distiller.training.evaluation import predict
@@ -75,7 +75,8 @@ def _sayings(predictions: Predictions, plan: Plan) -> list[Saying]:
     if not plan.task.exclusive_classes:
         return [_several(row, plan.classes) for row in expit(logits)]
     if plan.task.of_words:
-        return [_of_words(rows, plan.classes) for rows in predictions.by_text(softmax(logits, axis=1))]
+        tags, sure = guessed_tags(predictions), softmax(np.nan_to_num(logits), axis=1).max(axis=1)
+        return [*map(_of_words, predictions.by_text(tags), predictions.by_text(sure))]
     probabilities = softmax(logits, axis=1)
     return [Saying(plan.classes[int(row.argmax())], float(row.max())) for row in probabilities]
 
@@ -85,7 +86,7 @@ def _several(probabilities: NDArray[np.float32], classes: list[str]) -> Saying:
     return Saying(" + ".join(names) or "none", float(np.maximum(probabilities, 1 - probabilities).min()))
 
 
-def _of_words(probabilities: NDArray[np.float32], classes: list[str]) -> Saying:
-    tags = [classes[number] for number in probabilities.argmax(axis=1)]
-    found = [f"{kind} {first + 1}" + (f"-{last + 1}" if last > first else "") for kind, first, last in entities(tags)]
-    return Saying(", ".join(found) or "none", float(np.nanmin(probabilities.max(axis=1))))
+def _of_words(tags: NDArray[np.str_], sure: NDArray[np.float32]) -> Saying:
+    spans = [(kind, first + 1, last + 1) for kind, first, last in entities(tags.tolist())]
+    found = [f"{kind} {first}" if first == last else f"{kind} {first}-{last}" for kind, first, last in spans]
+    return Saying(", ".join(found) or "none", float(sure.min()))

@@ -6,6 +6,7 @@ never has a gradient is known beforehand: it decays, by 1 - learning rate · wei
 them in one product, when somebody looks at them. Gradients are the same, and so is what is learned.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -20,8 +21,8 @@ from transformers import PreTrainedModel
 class SeenRows(nn.Embedding):
     """An embedding cut down to the rows that training reads; outside of training it still has all of them.
 
-    `weight` [rows read, width] is what is trained. What is kept beside it is the other rows, as they were, and by what
-    they have to be multiplied: a buffer, so that a checkpoint knows it.
+    `weight` [rows read, width] is what is trained. What is kept beside it is the other rows, as they were, and the
+    logarithm of what they have to be multiplied by: a buffer, so that a checkpoint knows it.
     """
 
     rest: Tensor
@@ -34,20 +35,21 @@ class SeenRows(nn.Embedding):
             return functional.embedding(place, self.weight, self.padding_idx)
         beyond = place - len(self.weight)
         seen = functional.embedding(place.clamp(max=len(self.weight) - 1), self.weight)
-        others = functional.embedding(beyond.clamp(min=0), self.rest) * self.decay.to(self.rest.dtype)
+        others = functional.embedding(beyond.clamp(min=0), self.rest) * self.decay.exp()
         return torch.where((beyond < 0).unsqueeze(-1), seen, others)
 
     def whole(self) -> Tensor:
         """[vocabulary, width]: all rows, where they belong."""
-        rows = torch.cat([self.weight.detach(), self.rest * self.decay.to(self.rest.dtype)])
+        rows = torch.cat([self.weight.detach(), self.rest * self.decay.exp()])
         return rows[self.place]
 
     def decay_with(self, optimizer: Optimizer) -> None:
         """Have the other rows decay at each step as the optimizer lets the trained ones."""
-        group = next(group for group in optimizer.param_groups if any(one is self.weight for one in group["params"]))
 
-        def decay(*_: Any) -> None:
-            self.decay.mul_(1 - group["lr"] * group["weight_decay"])
+        def decay(optimizer: Optimizer, *_: Any) -> None:
+            # Found anew each time: who wraps an optimizer, or resumes it, gives it other groups.
+            group = next(one for one in optimizer.param_groups if any(each is self.weight for each in one["params"]))
+            self.decay.add_(math.log1p(-group["lr"] * group["weight_decay"]))
 
         optimizer.register_step_post_hook(decay)
 
@@ -62,8 +64,9 @@ def seen_rows_trained(model: PreTrainedModel, tokens: Tensor) -> Iterator[None]:
         model: Any.
         tokens: Numbers of the vocabulary, in any order; those that stand for padding too.
     """
-    seen = tokens.unique()
     embedding = _plain_embedding(model)
+    padding = [] if embedding is None or embedding.padding_idx is None else [embedding.padding_idx]
+    seen = torch.cat([tokens, tokens.new_tensor(padding)]).unique()
     if embedding is None or len(seen) == embedding.num_embeddings:
         yield
         return
@@ -76,7 +79,10 @@ def seen_rows_trained(model: PreTrainedModel, tokens: Tensor) -> Iterator[None]:
 
 def _plain_embedding(model: PreTrainedModel) -> nn.Embedding | None:
     """That of words, if its rows are looked up and trained, and nothing else is done with them."""
-    embedding: nn.Module = model.get_input_embeddings()
+    try:
+        embedding: nn.Module = model.get_input_embeddings()
+    except NotImplementedError:  # it reads characters, say
+        return None
     if type(embedding) is not nn.Embedding or embedding.max_norm is not None or embedding.scale_grad_by_freq:
         return None
     users = [name for name, weight in model.named_parameters(remove_duplicate=False) if weight is embedding.weight]
@@ -95,7 +101,7 @@ def _cut(embedding: nn.Embedding, seen: Tensor) -> None:
     embedding.weight = nn.Parameter(table[seen])
     embedding.register_buffer("rest", table[~chosen], persistent=False)
     embedding.register_buffer("place", place, persistent=False)
-    embedding.register_buffer("decay", torch.ones((), dtype=torch.float64, device=table.device))
+    embedding.register_buffer("decay", torch.zeros((), device=table.device))
     if embedding.padding_idx is not None:
         embedding.padding_idx = int(place[embedding.padding_idx])
 

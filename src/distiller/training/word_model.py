@@ -20,23 +20,26 @@ class Adapted:
 
     Attributes:
         folder: A plain one of transformers, for `model` of a `contextual` step.
-        guesses: How well it guesses the masked words of the validation texts, which it has not seen.
+        guesses: How well it guesses the masked words of the validation texts, which it has not seen; None
+            if they have no words that could be masked.
     """
 
     folder: Path
-    guesses: Guesses
+    guesses: Guesses | None
 
 
-def adapt_masked_lm(pipeline: Pipeline, base: str, steps: int, out: Path) -> Adapted:
+def adapt_masked_lm(
+    pipeline: Pipeline, out: Path, base: str = adaptation.BASE, steps: int = adaptation.STEPS
+) -> Adapted:
     """Teach an encoder to say masked words, of general English and of the pipeline's training texts, labelled or not.
 
     It is kept in the cache too: with the same encoder and texts it is there at once.
 
     Args:
         pipeline: Whose data is meant.
+        out: Where `masked-lm` is left.
         base: The encoder: `asset:NAME`, a folder or a hub id.
         steps: Of 64 texts each.
-        out: Where `masked-lm` is left.
 
     Raises:
         UserError: If the data or the encoder is not usable.

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from distiller.data.columns import LabelKind
 from distiller.data.formats import read_text, unquoted_rows
 from distiller.data.rows import Rows
 from distiller.data.sources.source import Source
+from distiller.labels import LabelKind
 
 FILES = {"train": "train.tsv", "validation": "dev.tsv"}
 

@@ -56,7 +56,8 @@ def _cells(rows: Any, name: str) -> list[Any]:
     feature, cells = rows.features[name], rows[name][:]
     if isinstance(feature, List) and isinstance(feature.feature, ClassLabel):
         name_of = feature.feature.int2str
-        return [None if cell is None else [name_of(number) for number in cell] for cell in cells]
+        withheld = [cell is None or any(number is None or number < 0 for number in cell) for cell in cells]
+        return [None if none else [*map(name_of, cell)] for none, cell in zip(withheld, cells, strict=True)]
     if not isinstance(feature, ClassLabel):
         return [*cells]
     # Test sets of benchmarks have -1 where the label is withheld.

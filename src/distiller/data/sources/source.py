@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 
-from distiller.data.columns import LabelKind
 from distiller.data.rows import Rows
 from distiller.errors import UserError, unknown
+from distiller.labels import LabelKind
 
 
 class Source(ABC):

@@ -1,0 +1,91 @@
+"""Every family of encoders teaches and is taught, token by token and across families, depths and widths."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import (
+    AlbertConfig,
+    AutoModel,
+    BertConfig,
+    DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
+    MobileBertConfig,
+    ModernBertConfig,
+    MPNetConfig,
+    PreTrainedConfig,
+    RobertaConfig,
+)
+
+from distiller import UserError, distill, models
+from tiny_runs import pipeline_of, weights_of, write_reader_of_letters
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+SHAPE: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "pad_token_id": 0,
+    "vocab_size": 30522,
+}
+FAMILIES: dict[str, PreTrainedConfig] = {
+    "albert": AlbertConfig(embedding_size=8, **SHAPE),
+    "bert": BertConfig(**SHAPE),
+    "deberta-v2": DebertaV2Config(relative_attention=True, pos_att_type=["c2p", "p2c"], **SHAPE),
+    "distilbert": DistilBertConfig(dim=16, n_layers=2, n_heads=2, hidden_dim=32, pad_token_id=0),
+    "electra": ElectraConfig(embedding_size=8, **SHAPE),
+    "mobilebert": MobileBertConfig(embedding_size=16, intra_bottleneck_size=8, **SHAPE),
+    "modernbert": ModernBertConfig(eos_token_id=102, bos_token_id=101, cls_token_id=101, sep_token_id=102, **SHAPE),
+    "mpnet": MPNetConfig(**SHAPE),
+    "roberta": RobertaConfig(**SHAPE),
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A checkpoint of it, with random weights and the tokenizer of MiniLM."""
+    folder = tmp_path / request.param
+    with models.seeded(0):
+        AutoModel.from_config(FAMILIES[request.param]).save_pretrained(folder)
+    models.load_tokenizer("asset:minilm-l6", "test").save_pretrained(folder)
+    return folder
+
+
+def _losses(history: list[dict[str, float]], name: str) -> list[float]:
+    return [entry[name] for entry in history if name in entry]
+
+
+def test_it_is_taught_by_a_wider_and_deeper_bert(family: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    """By hidden states of which it has fewer, each half as wide."""
+    student = {"model": str(family), "layers": None}
+    result = distill(pipeline_of(tiny_bert, student=student, training={"epochs": 2}), tmp_path / "out")
+    states = _losses(result.record.metrics["history"], "raw.intermediate.mse")
+    assert states[-1] < states[0]
+    assert not [name for name in weights_of(tmp_path / "out") if "projection" in name and "embed" not in name]
+
+
+def test_it_teaches_a_bert_that_reads_other_tokens(family: Path, tmp_path: Path) -> None:
+    write_reader_of_letters(tmp_path / "letters")
+    student = {"model": str(tmp_path / "letters"), "layers": None}
+    record = distill(pipeline_of(family, student=student, training={"epochs": 2}), tmp_path / "out").record
+    states = _losses(record.metrics["history"], "raw.intermediate.mse")
+    assert states[-1] < states[0]
+    assert record.teacher["outputs"]["kept"]
+
+
+@pytest.mark.parametrize("kind", ["attention-mse", "minilm"])
+def test_its_attention_is_found_or_the_objective_is_refused(family: Path, tmp_path: Path, kind: str) -> None:
+    """ALBERT has one layer for all, ModernBERT one projection for queries, keys and values."""
+    objective = {"intermediate": {"type": kind, **({"relation_heads": 2} if kind == "minilm" else {})}}
+    student = {"model": str(family), "layers": None}
+    pipeline = pipeline_of(family, student=student, objective=objective, training={"epochs": 1})
+    if kind == "minilm" and family.name in ("albert", "modernbert"):
+        with pytest.raises(UserError, match="no separate query, key and value projections"):
+            distill(pipeline, tmp_path / "out")
+        return
+    record = distill(pipeline, tmp_path / "out").record
+    assert np.isfinite(_losses(record.metrics["history"], f"raw.intermediate.{kind}")).all()
