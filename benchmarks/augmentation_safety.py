@@ -81,7 +81,17 @@ def augmenters(model: str, p: float) -> dict[str, Augment]:
 
 
 def _of_nlpaug(augment: nlpaug.Augment, p: float, texts: Sequence[str], seed: int) -> list[str]:
-    return augment(texts, p, seed % 2**32)
+    try:
+        return augment(texts, p, seed % 2**32)
+    except ValueError:  # its crop fails on texts of a word or two: those stay as they are
+        return [_one_of_nlpaug(augment, p, text, derived_seed(seed, number)) for number, text in enumerate(texts)]
+
+
+def _one_of_nlpaug(augment: nlpaug.Augment, p: float, text: str, seed: int) -> str:
+    try:
+        return augment([text], p, seed % 2**32)[0]
+    except ValueError:
+        return text
 
 
 def judged(out: Path) -> list[tuple[str, list[str], Says]]:

@@ -41,10 +41,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/objectives"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", default=[*OBJECTIVES], help="Some of the objectives, by name.")
     arguments = parser.parse_args()
     rows = []
     for seed in range(arguments.seeds):
-        for title, changes in OBJECTIVES.items():
+        for title in arguments.only:
+            changes = OBJECTIVES[title]
             out = arguments.out / title.replace(",", "").replace(" ", "-") / str(seed)
             record = distill(Pipeline.from_yaml(DEMO, [*changes, f"seed={seed}"]), out, resume=True).record
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
