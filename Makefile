@@ -25,6 +25,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/augmentation_speed.py
 	$(BIN)/python benchmarks/augmentation_safety.py --out runs/augmentation
 	$(BIN)/python benchmarks/augmentation_effect.py --out runs/effect
+	$(BIN)/python benchmarks/contextual_offline.py --out runs/augmentation
 
 docs: .venv/installed
 	$(BIN)/pytest tests/docs

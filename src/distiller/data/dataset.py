@@ -19,8 +19,11 @@ from distiller.errors import UserError
 from distiller.labels import LabelKind
 
 DEFAULT_TEXT, DEFAULT_LABEL = ["text"], "label"
-CUSTOMARY = {"validation": ["dev", "valid", "val"], "test": ["test"]}
-"""What sources call a split that the user has not named."""
+CUSTOMARY = {
+    "validation": ["dev", "valid", "val", "validation_matched"],
+    "test": ["test", "validation_mismatched"],
+}
+"""What sources call a split that the user has not named; MNLI has one of the genres of train, and one of others."""
 TASK_OF = {
     "classes": "classification",
     "numbers": "regression",

@@ -62,6 +62,44 @@ class TestSst2(GlueConformance):
     sizes = {"train": 67349, "validation": 872}
 
 
+MNLI = (
+    "index promptID pairID genre sentence1_binary_parse sentence2_binary_parse sentence1_parse sentence2_parse "
+    "sentence1 sentence2 label1"
+)
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "metric"),
+    [
+        ("index question sentence label", ["question", "sentence"], None),
+        ("id qid1 qid2 question1 question2 is_duplicate", ["question1", "question2"], "f1"),
+        ("index sentence1 sentence2 label", ["sentence1", "sentence2"], None),
+        (f"{MNLI} gold_label", ["sentence1", "sentence2"], None),
+    ],
+    ids=["QNLI", "QQP", "WNLI", "MNLI"],
+)
+def test_other_pairs_are_known_by_the_headers_that_are_distributed(
+    tmp_path: Path, header: str, text: list[str], metric: str | None
+) -> None:
+    """As the readers of the hub's `glue` dataset name these columns."""
+    of_mnli = header.endswith("gold_label")
+    names = header.split()
+    for file in ("train", "dev_matched", "dev_mismatched") if of_mnli else ("train", "dev"):
+        more = ["label2", "label3"] if of_mnli and file != "train" else []
+        columns = [*names[:-1], *more, names[-1]]
+        lines = [[f'{file} "{name}" {row}' for name in columns[:-1]] + ["yn"[row % 2]] for row in range(30)]
+        (tmp_path / f"{file}.tsv").write_text("\n".join("\t".join(line) for line in [columns, *lines]))
+    dataset = load(DataConfig(source=str(tmp_path)), "classes", seed=0)
+    assert dataset.columns.text == text
+    assert dataset.metric == metric
+    assert dataset.classes == ["n", "y"]
+    first = dataset.validation.texts[0]
+    assert first == tuple(f'{"dev_matched" if of_mnli else "dev"} "{name}" 0' for name in text)
+    if of_mnli:
+        assert dataset.test.texts[0][0].startswith("dev_mismatched")
+        assert len(dataset.train) == 30
+
+
 @pytest.mark.parametrize(
     ("task", "file_names"),
     [

@@ -1,6 +1,7 @@
 """A folder of a GLUE task as distributed: train.tsv and dev.tsv, tab-separated, with quotes as part of the text."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from distiller.data.formats import read_text, unquoted_rows
@@ -8,7 +9,13 @@ from distiller.data.rows import Rows
 from distiller.data.sources.source import Source
 from distiller.labels import LabelKind
 
-FILES = {"train": "train.tsv", "validation": "dev.tsv"}
+TRAIN = "train.tsv"
+FILES = {"train": TRAIN, "validation": "dev.tsv"}
+FILES_OF_TWO_GENRES = {
+    "train": TRAIN,
+    "validation_matched": "dev_matched.tsv",
+    "validation_mismatched": "dev_mismatched.tsv",
+}
 
 
 @dataclass(frozen=True)
@@ -16,10 +23,12 @@ class _Layout:
     """How a task's files look.
 
     Attributes:
-        header: The first line of its files; for a task without one, what the columns are called here.
+        header: The first line of train.tsv; for a task without one, what the columns are called here.
         names: What the Hugging Face hub calls columns that are called otherwise here.
         metric: The metric of the GLUE leaderboard, where it is not the first of the task.
         label_kind: What its labels are.
+        has_header: Whether its files have one.
+        files: By split.
     """
 
     text: list[str]
@@ -28,9 +37,12 @@ class _Layout:
     metric: str | None = None
     label_kind: LabelKind = "classes"
     has_header: bool = True
+    files: Mapping[str, str] = field(default_factory=lambda: FILES)
 
 
 _PAIR = ["sentence1", "sentence2"]
+_PARSES = ["sentence1_binary_parse", "sentence2_binary_parse", "sentence1_parse", "sentence2_parse"]
+_OF_MNLI = ["index", "promptID", "pairID", "genre", *_PARSES]
 _LAYOUTS = (
     _Layout(_PAIR, ["index", "sentence1", "sentence2", "label"], {}),
     _Layout(
@@ -46,13 +58,26 @@ _LAYOUTS = (
         metric="pearson",
         label_kind="numbers",
     ),
+    _Layout(["question", "sentence"], ["index", "question", "sentence", "label"], {}),
+    _Layout(
+        ["question1", "question2"],
+        ["id", "qid1", "qid2", "question1", "question2", "is_duplicate"],
+        {"is_duplicate": "label"},
+        metric="f1",
+    ),
+    _Layout(
+        _PAIR,
+        [*_OF_MNLI, "sentence1", "sentence2", "label1", "gold_label"],
+        {"gold_label": "label"},
+        files=FILES_OF_TWO_GENRES,
+    ),
     _Layout(["sentence"], ["sentence", "label"], {}),
     _Layout(["sentence"], ["source", "label", "mark", "sentence"], {}, metric="matthews", has_header=False),
 )
 
 
 class Glue(Source):
-    """RTE, MRPC, STS-B, CoLA or SST-2, recognised by the first line of train.tsv.
+    """RTE, WNLI, MRPC, QQP, QNLI, MNLI, STS-B, CoLA or SST-2, recognised by the first line of train.tsv.
 
     Columns have the names of the file, and those of the Hugging Face hub (`sentence`, `sentence1`, `label`, …) besides.
     The test files that are distributed have no labels, so there is no test split.
@@ -71,17 +96,17 @@ class Glue(Source):
     @classmethod
     def opened(cls, name: str) -> "Glue | None":
         folder = Path(name).expanduser()
-        if not all((folder / file).is_file() for file in FILES.values()):
+        layout = _layout(folder / TRAIN) if (folder / TRAIN).is_file() else None
+        if layout is None or not all((folder / file).is_file() for file in layout.files.values()):
             return None
-        layout = _layout(folder / FILES["train"])
-        return cls(folder, layout, name) if layout else None
+        return cls(folder, layout, name)
 
     @property
     def splits(self) -> list[str]:
-        return [*FILES]
+        return [*self._layout.files]
 
     def _read(self, split: str) -> Rows:
-        path = self._folder / FILES[split]
+        path = self._folder / self._layout.files[split]
         rows = unquoted_rows(path, read_text(path), None if self._layout.has_header else self._layout.header)
         hub = {new: rows.columns[old] for old, new in self._layout.names.items()}
         return Rows(rows.place, rows.unit, rows.numbers, {**rows.columns, **hub}, rows.typed)
