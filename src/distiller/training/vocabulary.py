@@ -6,7 +6,6 @@ never has a gradient is known beforehand: it decays, by 1 - learning rate · wei
 them in one product, when somebody looks at them. Gradients are the same, and so is what is learned.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -21,13 +20,14 @@ from transformers import PreTrainedModel
 class SeenRows(nn.Embedding):
     """An embedding cut down to the rows that training reads; outside of training it still has all of them.
 
-    `weight` [rows read, width] is what is trained. What is kept beside it is the other rows, as they were, and the
-    logarithm of what they have to be multiplied by: a buffer, so that a checkpoint knows it.
+    `weight` [rows read, width] is what is trained. Kept beside it are the other rows, as they were, and the share that
+    they have lost since, a buffer, so that a checkpoint knows it. (What is left of them is near 1, where a float is
+    coarse.)
     """
 
     rest: Tensor
     place: Tensor
-    decay: Tensor
+    lost: Tensor
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is the base class's
         place = self.place[input]
@@ -35,12 +35,12 @@ class SeenRows(nn.Embedding):
             return functional.embedding(place, self.weight, self.padding_idx)
         beyond = place - len(self.weight)
         seen = functional.embedding(place.clamp(max=len(self.weight) - 1), self.weight)
-        others = functional.embedding(beyond.clamp(min=0), self.rest) * self.decay.exp()
+        others = functional.embedding(beyond.clamp(min=0), self.rest) * (1 - self.lost)
         return torch.where((beyond < 0).unsqueeze(-1), seen, others)
 
     def whole(self) -> Tensor:
         """[vocabulary, width]: all rows, where they belong."""
-        rows = torch.cat([self.weight.detach(), self.rest * self.decay.exp()])
+        rows = torch.cat([self.weight.detach(), self.rest * (1 - self.lost)])
         return rows[self.place]
 
     def decay_with(self, optimizer: Optimizer) -> None:
@@ -49,7 +49,7 @@ class SeenRows(nn.Embedding):
         def decay(optimizer: Optimizer, *_: Any) -> None:
             # Found anew each time: who wraps an optimizer, or resumes it, gives it other groups.
             group = next(one for one in optimizer.param_groups if any(each is self.weight for each in one["params"]))
-            self.decay.add_(math.log1p(-group["lr"] * group["weight_decay"]))
+            self.lost.add_((1 - self.lost) * (group["lr"] * group["weight_decay"]))
 
         optimizer.register_step_post_hook(decay)
 
@@ -101,7 +101,7 @@ def _cut(embedding: nn.Embedding, seen: Tensor) -> None:
     embedding.weight = nn.Parameter(table[seen])
     embedding.register_buffer("rest", table[~chosen], persistent=False)
     embedding.register_buffer("place", place, persistent=False)
-    embedding.register_buffer("decay", torch.zeros((), device=table.device))
+    embedding.register_buffer("lost", torch.zeros((), device=table.device))
     if embedding.padding_idx is not None:
         embedding.padding_idx = int(place[embedding.padding_idx])
 
@@ -110,6 +110,6 @@ def _restore(embedding: SeenRows) -> None:
     table = embedding.whole()
     if embedding.padding_idx is not None:
         embedding.padding_idx = int((embedding.place == embedding.padding_idx).nonzero())
-    del embedding.rest, embedding.place, embedding.decay
+    del embedding.rest, embedding.place, embedding.lost
     embedding.__class__ = nn.Embedding  # type: ignore[assignment]
     embedding.weight = nn.Parameter(table)
