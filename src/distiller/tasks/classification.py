@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from distiller.labels import LabelKind
-from distiller.tasks.task import Predictions, Task
+from distiller.tasks.task import Predictions, Task, named_head
 
 
 class Classification(Task):
@@ -24,13 +24,7 @@ class Classification(Task):
     exclusive_classes: ClassVar[bool] = True
 
     def head(self, classes: list[str] | None) -> dict[str, Any]:
-        names = dict(enumerate(classes or []))
-        return {
-            "num_labels": len(names),
-            "id2label": names,
-            "label2id": {name: index for index, name in names.items()},
-            "problem_type": "single_label_classification",
-        }
+        return {**named_head(classes), "problem_type": "single_label_classification"}
 
     def targets(self, labels: Sequence[Any], classes: list[str] | None) -> list[Any]:
         index = {name: position for position, name in enumerate(classes or [])}

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from distiller.labels import LabelKind
-from distiller.tasks.task import Predictions, Task
+from distiller.tasks.task import Predictions, Task, named_head
 
 
 class MultiLabel(Task):
@@ -25,13 +25,7 @@ class MultiLabel(Task):
     exclusive_classes: ClassVar[bool] = False
 
     def head(self, classes: list[str] | None) -> dict[str, Any]:
-        names = dict(enumerate(classes or []))
-        return {
-            "num_labels": len(names),
-            "id2label": names,
-            "label2id": {name: index for index, name in names.items()},
-            "problem_type": "multi_label_classification",
-        }
+        return {**named_head(classes), "problem_type": "multi_label_classification"}
 
     def targets(self, labels: Sequence[Any], classes: list[str] | None) -> list[Any]:
         """One row a text: 1 for each of its classes, else 0."""

@@ -41,6 +41,16 @@ class Predictions:
         return np.split(of_words, np.cumsum(self.words)[:-1])
 
 
+def named_head(classes: list[str] | None) -> dict[str, Any]:
+    """The fields of a transformers config for one output a class."""
+    names = dict(enumerate(classes or []))
+    return {
+        "num_labels": len(names),
+        "id2label": names,
+        "label2id": {name: index for index, name in names.items()},
+    }
+
+
 class Task(ABC):
     """A task with one target per text, or one per word."""
 

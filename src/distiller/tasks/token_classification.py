@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from distiller.labels import LabelKind
 from distiller.tasks.tags import entities
-from distiller.tasks.task import Predictions, Task
+from distiller.tasks.task import Predictions, Task, named_head
 from distiller.words import OUTSIDE, UNLABELLED
 
 
@@ -29,12 +29,7 @@ class TokenClassification(Task):
     of_words: ClassVar[bool] = True
 
     def head(self, classes: list[str] | None) -> dict[str, Any]:
-        names = dict(enumerate(classes or []))
-        return {
-            "num_labels": len(names),
-            "id2label": names,
-            "label2id": {name: index for index, name in names.items()},
-        }
+        return named_head(classes)
 
     def targets(self, labels: Sequence[Any], classes: list[str] | None) -> list[Any]:
         """One list a text, with a number for each word."""
