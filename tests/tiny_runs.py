@@ -41,6 +41,26 @@ def write_things(path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, rows)))
 
 
+def write_questions(path: Path, articles: int = 60) -> None:
+    """SQuAD v2: who has which thing, of three of six people; a fourth has none."""
+    names, things = ["Anna", "Ben", "Carla", "Dan", "Eva", "Finn"], ["red car", "old house", "dog", "blue boat"]
+    data = []
+    for article in range(articles):
+        people = [names[(article + place) % 6] for place in range(4)]
+        owned = [things[(article // (place + 1)) % 4] for place in range(3)]
+        context, questions = "", []
+        for person, thing in zip(people, owned, strict=False):
+            start = len(context) + len(f"{person} has a ")
+            answers = [{"text": thing, "answer_start": start}]
+            asked = {"id": f"{article} {person}", "question": f"What has {person}?", "answers": answers}
+            questions.append({**asked, "is_impossible": False})
+            context += f"{person} has a {thing}. "
+        nothing = {"id": f"{article} {people[3]}", "question": f"What has {people[3]}?", "answers": []}
+        questions.append({**nothing, "is_impossible": True})
+        data.append({"title": str(article), "paragraphs": [{"context": context, "qas": questions}]})
+    path.write_text(json.dumps({"version": "v2.0", "data": data}))
+
+
 def write_reader_of_letters(folder: Path) -> None:
     """A BERT of two layers, 32 wide, whose tokens are single letters and digits."""
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"

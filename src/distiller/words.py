@@ -5,6 +5,11 @@ WORDS = "words"
 
 Both are -1 where a text has no such word, and 0 where the model reads no token of it (it was cut off).
 """
+PLACES = "places"
+"""Beside the inputs of a batch, for answers: [batch, places, 2], as `WORDS`.
+
+Place 0 is where a model says that there is no answer; the others are the words of the text that answers are of.
+"""
 NO_WORD = -1
 NOT_READ = 0
 """Both of a word of which no token is read; a word that is read ends after token 0."""

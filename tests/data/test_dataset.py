@@ -183,13 +183,19 @@ def test_overlap_counts_distinct_texts_that_are_in_two_splits(tmp_path: Path, wr
         (["10", "9", "-1"], ["-1", "9", "10"]),
         (["10", "9", "a"], ["10", "9", "a"]),
         (["b", "B", "a"], ["B", "a", "b"]),
-        (["1.5", "10", "9"], ["1.5", "10", "9"]),
+        (["1.5", "10", "v1"], ["1.5", "10", "v1"]),
         (["1", "0001", "000001", "01", "00001", "001"], ["000001", "00001", "0001", "001", "01", "1"]),
     ],
 )
 def test_classes_are_sorted_as_whole_numbers_or_as_text(written: Writer, names: list[str], order: list[str]) -> None:
     source = written("train", [(f"text {row}", names[row % len(names)]) for row in range(120)])
     assert load(DataConfig(source=source), "classes", seed=0).classes == order
+
+
+def test_numbers_with_fractions_are_no_classes(written: Writer) -> None:
+    source = written("train", [(f"text {row}", f"{row % 7 / 2}") for row in range(120)])
+    with pytest.raises(UserError, match=r"has the label 0\.5, a number with a fraction: set task: regression, or name"):
+        load(DataConfig(source=source), "classes", seed=0)
 
 
 def test_one_class_only_is_refused(written: Writer) -> None:

@@ -18,7 +18,7 @@ GOOD = "text,label\n" + "".join(f"text {row},{'ab'[row % 2]}\n" for row in range
 def _refusal(path: Path, content: str | bytes) -> str:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError) as refusal:
-        load(DataConfig(source=str(path)), "classes", seed=0)
+        load(DataConfig(source=str(path)), "tags" if path.suffix == ".conll" else "classes", seed=0)
     message = str(refusal.value)
     assert message.startswith(str(path))
     assert "\n" not in message

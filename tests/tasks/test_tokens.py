@@ -135,6 +135,10 @@ def test_words_that_are_cut_off_are_not_read_and_a_batch_says_where_words_are(
     assert tokens.digests() != tokenize(texts, tokenizer, 8).digests()
 
 
+ALONE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+PIECE = regex.compile(rf"(?:{ALONE}|(?:[\p{{L}}\p{{N}}_--{ALONE}]\p{{M}}*)+|\S)\p{{M}}*", regex.VERSION1)
+
+
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=3))
 def test_pieces_of_both_texts_of_a_pair_are_the_same_whatever_tokens_they_are_made_of(
     tokenizer: PreTrainedTokenizerBase, pairs: list[tuple[str, str]]
@@ -146,7 +150,7 @@ def test_pieces_of_both_texts_of_a_pair_are_the_same_whatever_tokens_they_are_ma
     assert read[1].words is not None
     assert read[0].words.counts.tolist() == read[1].words.counts.tolist()
     for pair in pairs:
-        pieces = [match for side in pair for match in regex.finditer(r"(?:[\p{L}\p{N}_]\p{M}*)+|\S\p{M}*", side)]
+        pieces = [match for side in pair for match in PIECE.finditer(side)]
         encoded = tokenizer(*pair, return_offsets_mapping=True)
         places = tokenize([pair], tokenizer, 512, "pieces").batch([0])["words"][0].tolist()
         for piece, (first, end) in zip(pieces, places, strict=True):

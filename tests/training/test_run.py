@@ -82,7 +82,7 @@ def test_the_saved_student_loads_with_transformers_alone_and_gives_the_recorded_
             logits = model(**tokenizer(text, truncation=True, max_length=24, return_tensors="pt")).logits
         guesses.append(model.config.id2label[int(logits.argmax())])
     assert accuracy_score(test.labels, guesses) == pytest.approx(result.record.metrics["score"], abs=1e-9)
-    scores = training.evaluate(pipeline, str(result.student_path), "test")
+    scores = training.evaluate(pipeline, str(result.student_path), "test").scores
     assert scores == result.record.metrics["student"]["test"]
 
 
@@ -256,7 +256,9 @@ def test_evaluation_needs_no_teacher_and_refuses_texts_longer_than_the_model_rea
 ) -> None:
     result = distill(pipeline_of(tiny_bert), tmp_path / "out")
     pipeline = pipeline_of(tmp_path / "gone", teacher={"finetune": None})
-    assert training.evaluate(pipeline, str(result.student_path), "test") == result.record.metrics["student"]["test"]
+    assert (
+        training.evaluate(pipeline, str(result.student_path), "test").scores == result.record.metrics["student"]["test"]
+    )
     with pytest.raises(UserError, match=r"data\.max_length: 100000 is more than the \d+ tokens"):
         training.evaluate(pipeline_of(tiny_bert, data={"max_length": 100000}), str(result.student_path), "test")
 
@@ -344,7 +346,9 @@ def test_a_class_for_each_word_is_learned_and_read_alone_by_transformers(tiny_be
     result = distill(pipeline, tmp_path / "out")
     assert result.record.metrics["primary"] == "f1"
     assert result.record.metrics["score"] > 0.95
-    assert training.evaluate(pipeline, str(result.student_path), "test") == result.record.metrics["student"]["test"]
+    assert (
+        training.evaluate(pipeline, str(result.student_path), "test").scores == result.record.metrics["student"]["test"]
+    )
     model, report = AutoModelForTokenClassification.from_pretrained(result.student_path, output_loading_info=True)
     assert not report["missing_keys"]
     assert not report["unexpected_keys"]

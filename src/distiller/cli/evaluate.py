@@ -12,7 +12,10 @@ def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A folder, asset:NAME or hub id.")],
     pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE.yaml", help="The pipeline whose data is used.")],
     split: Annotated[Literal["validation", "test"], typer.Option(help="Which split.")] = "test",
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Also write DIR/evaluation.json.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Also write DIR/evaluation.json, and of answers the best."),
+    ] = None,
     changes: Changes = None,
 ) -> None:
     """Every metric of a model on a split of a pipeline's data."""
@@ -25,10 +28,12 @@ def evaluate(
 
     if out is not None:
         check_folder(out)
-    scores = training.evaluate(Pipeline.from_yaml(pipeline, changes), model, split)
+    found = training.evaluate(Pipeline.from_yaml(pipeline, changes), model, split)
     table = Table("metric", split)
-    for name, score in scores.items():
+    for name, score in found.scores.items():
         table.add_row(name, f"{score:.4f}")
     Console().print(table)
     if out is not None:
-        write_json(out / "evaluation.json", {"model": model, "split": split, "metrics": scores})
+        for name, content in found.files.items():
+            write_json(out / name, content)
+        write_json(out / "evaluation.json", {"model": model, "split": split, "metrics": found.scores})

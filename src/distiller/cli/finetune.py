@@ -10,6 +10,6 @@ def finetune(pipeline: PipelineFile, out: Out, changes: Changes = None) -> None:
 
     given = Pipeline.from_yaml(pipeline, changes)
     folder = training.finetune(given, out)
-    scores = training.evaluate(given, str(folder), "validation")
+    scores = training.evaluate(given, str(folder), "validation").scores
     shown = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
     print(f"validation: {shown}\nteacher: {folder}")  # noqa: T201

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reprlib import repr as shortened
 from typing import Any
 
+from distiller.data.answers import answers_of, holds_answers
 from distiller.data.examples import Examples
 from distiller.data.rows import Rows, is_broken
 from distiller.data.tags import tags_of, words_of
@@ -29,6 +30,8 @@ class Columns:
             UserError: Naming column and rows, for a column that is not there or a cell that is not usable.
         """
         texts = self.texts(rows)
+        if self.kind == "answers":
+            return Examples(texts, answers_of(rows, self.label, texts), _names(rows))
         if self.kind == "tags":
             tags = tags_of(rows, self.label, texts)
             self._refuse_new_classes(rows, tags, classes)
@@ -60,6 +63,8 @@ class Columns:
     def has_labels(self, rows: Rows, classes: Collection[str] | None = None) -> bool:
         """Whether any row has a label: benchmarks withhold those of their test splits, or write -1 in their place."""
         cells = rows.columns[self.label]
+        if self.kind == "answers":
+            return any(map(holds_answers, cells))
         if "-1" in (classes or []):
             return not all(_is_blank(cell) for cell in cells)
         return not all(_is_blank(cell) or _number(cell) == -1 for cell in cells)
@@ -104,6 +109,8 @@ class Columns:
 
 
 BROKEN, BROKEN_MEND = "holds half a character (a lone surrogate)", "write it anew in whole characters"
+NAME = "id"
+"""The column of what each question is called, as official evaluation scripts want it."""
 LABEL_MEND = "label these rows, or remove them (texts without labels belong in data.unlabelled)"
 
 
@@ -114,6 +121,10 @@ def read_texts(rows: Rows, columns: list[str]) -> list[tuple[str, ...]]:
         UserError: Naming column and rows, for a column that is not there or a cell that is empty or no text.
     """
     return list(zip(*(_text_cells(rows, column) for column in columns), strict=True))
+
+
+def _names(rows: Rows) -> list[str] | None:
+    return [*map(str, rows.columns[NAME])] if NAME in rows.columns else None
 
 
 def _text_cells(rows: Rows, column: str) -> list[str]:

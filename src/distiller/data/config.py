@@ -32,6 +32,7 @@ class DataConfig(Config):
 
     `text` are one or two columns. Null means what the source itself knows, or else `text` and `label`. `limit` is the
     most labelled training examples; `unlabelled` a further source of texts, which only the teacher labels, or `rest`.
+    The parts of a context that is longer than `max_length` overlap by `stride` tokens, null a third of that.
     """
 
     source: str
@@ -39,5 +40,11 @@ class DataConfig(Config):
     label: str | None = None
     splits: Splits = Splits()
     max_length: Annotated[int, Field(ge=8)] = 128
+    stride: Annotated[int, Field(ge=0)] | None = None
     limit: Annotated[int, Field(ge=1)] | None = None
     unlabelled: str | None = None
+
+    @property
+    def overlap(self) -> int:
+        """Of the parts of a context, in tokens."""
+        return self.max_length // 3 if self.stride is None else self.stride

@@ -1,28 +1,34 @@
 """Cutting examples in two, stratified and seeded."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import cast
 
 import numpy as np
 
 from distiller.data.examples import Examples
+from distiller.labels import Answer
 
 HELD_OUT_SHARE = 0.1
 HELD_OUT_MOST = 1000
 BINS = 10
 
 
-def hold_out(examples: Examples, seed: int) -> tuple[Examples, Examples]:
+def hold_out(examples: Examples, seed: int, together: Sequence[Hashable] | None = None) -> tuple[Examples, Examples]:
     """Cut off a tenth of the examples, at most 1000: (the rest, those), each in the order of the examples.
 
     Classes keep their shares, and so do tenths of the numbers; one example of each class stays (where an example may
     have several, of each that is the rarest of one). Examples with the same
     texts stay together, so the count is met up to the size of such a group; they are not cut off if their labels
     differ, since no answer is right there. The cut is a function of the examples and the seed.
+
+    Args:
+        examples: At least two.
+        seed: Seed of the cut.
+        together: Of each example what it has in common with those that it is not to be parted from; None for its texts.
     """
     count = max(1, min(HELD_OUT_MOST, round(HELD_OUT_SHARE * len(examples))))
-    return _cut(examples, _groups(examples.texts), count, seed, of_each=1)
+    return _cut(examples, _groups(examples.texts if together is None else together), count, seed, of_each=1)
 
 
 def limit(examples: Examples, count: int, seed: int) -> tuple[Examples, Examples]:
@@ -48,20 +54,26 @@ def _cut(
     return examples.at(kept), examples.at(sorted(taken))
 
 
-def _groups(texts: Sequence[tuple[str, ...]]) -> list[list[int]]:
-    """Positions of equal texts together, in the order in which texts first come."""
-    groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    for position, text in enumerate(texts):
-        groups[text].append(position)
+def _groups(together: Sequence[Hashable]) -> list[list[int]]:
+    """Positions of equals together, in the order in which they first come."""
+    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for position, common in enumerate(together):
+        groups[common].append(position)
     return [*groups.values()]
 
 
 def _agree(examples: Examples, group: list[int]) -> bool:
-    return examples.labels is None or len({examples.labels[position] for position in group}) == 1
+    """Whether equal texts of a group have equal labels."""
+    if examples.labels is None:
+        return True
+    pairs = {(examples.texts[position], examples.labels[position]) for position in group}
+    return len(pairs) == len({text for text, _ in pairs})
 
 
 def _strata(examples: Examples, groups: list[list[int]], bins: int) -> list[list[list[int]]]:
     """Groups by the class of their first example (the rarest that it has), or by the part of the numbers it lies in.
+
+    Or by whether it has an answer.
 
     Of numbers there are `bins` equal parts.
     """
@@ -71,7 +83,9 @@ def _strata(examples: Examples, groups: list[list[int]], bins: int) -> list[list
     if any(isinstance(label, float) for label in examples.labels):
         numbers = np.asarray(examples.labels, dtype=np.float64)
         names = np.searchsorted(np.quantile(numbers, np.linspace(0, 1, bins + 1)[1:-1]), numbers).tolist()
-    if any(isinstance(label, tuple) for label in examples.labels):
+    if any(isinstance(label, tuple) and label and isinstance(label[0], Answer) for label in examples.labels):
+        names = [bool(label) for label in examples.labels]
+    elif any(isinstance(label, tuple) for label in examples.labels):
         names = _rarest(cast("list[tuple[str, ...]]", examples.labels))
     strata: defaultdict[object, list[list[int]]] = defaultdict(list)
     for group in groups:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from distiller.errors import UserError
 from distiller.labels import LabelKind
 
 DEFAULT_TEXT, DEFAULT_LABEL = ["text"], "label"
+QUESTION_AND_CONTEXT, ANSWERS = ["question", "context"], "answers"
+"""What the Hugging Face hub calls the columns of a dataset of questions."""
+WITHOUT_CLASSES = ("numbers", "answers")
+NUMBER, FRACTION = re.compile(r"-?\d+(\.\d+)?"), re.compile(r"-?\d+\.\d*[1-9]\d*")
 CUSTOMARY = {
     "validation": ["dev", "valid", "val", "validation_matched"],
     "test": ["test", "validation_mismatched"],
@@ -29,6 +34,7 @@ TASK_OF = {
     "numbers": "regression",
     "sets": "multi-label-classification",
     "tags": "token-classification",
+    "answers": "question-answering",
 }
 
 
@@ -43,7 +49,7 @@ class Dataset:
         validation: Those that choose the best checkpoint.
         test: Those that are looked at once.
         unlabelled: Texts that only the teacher labels; None if nobody asked for them.
-        classes: Those of train, sorted as numbers if all are whole numbers, else as text; None for numbers.
+        classes: Those of train, sorted as numbers if all are whole numbers, else as text; None if labels are no names.
         metric: What models are customarily judged by on this source; None if the task's own metric is.
     """
 
@@ -90,10 +96,17 @@ class Dataset:
             "n_unlabelled": 0 if self.unlabelled is None else len(self.unlabelled),
             "n_classes": None if self.classes is None else len(self.classes),
             "class_counts": {name: counts[name] for name in self.classes or []},
+            **self._answered(),
             "mean_words": round(sum(words) / len(words), 2),
             "overlap": self.overlap,
             "fingerprint": self.fingerprint,
         }
+
+    def _answered(self) -> dict[str, int]:
+        """How many training questions have an answer; nothing where there are no questions."""
+        if self.columns.kind != "answers":
+            return {}
+        return {"n_answered": sum(map(bool, self.train.labels or []))}
 
 
 def load(config: DataConfig, labels: LabelKind, seed: int) -> Dataset:
@@ -113,7 +126,7 @@ def load(config: DataConfig, labels: LabelKind, seed: int) -> Dataset:
     columns = _columns(config, source, labels)
     rows = source.read(config.splits.train)
     train = columns.examples(rows)
-    classes = _classes(train, labels, rows.place) if labels != "numbers" else None
+    classes = _classes(train, labels, rows.place) if labels not in WITHOUT_CLASSES else None
     train, test = _held_out(source, columns, classes, config.splits, "test", train, seed)
     train, validation = _held_out(source, columns, classes, config.splits, "validation", train, seed + 1)
     train, rest = _limited(train, classes, config.limit, seed + 2)
@@ -130,11 +143,15 @@ def load(config: DataConfig, labels: LabelKind, seed: int) -> Dataset:
 
 
 def _columns(config: DataConfig, source: Source, labels: LabelKind) -> Columns:
-    label = config.label or source.label or DEFAULT_LABEL
+    asked = labels == "answers"
+    label = config.label or source.label or (ANSWERS if asked else DEFAULT_LABEL)
     if label == source.label and source.label_kind not in (None, labels):
         task = TASK_OF[source.label_kind or labels]
         raise UserError("task", f"the labels of {source.name} are {source.label_kind}; set task: {task}")
-    text = config.text or source.text or DEFAULT_TEXT
+    text = config.text or source.text or (QUESTION_AND_CONTEXT if asked else DEFAULT_TEXT)
+    if asked and len(text) != 2:
+        mend = "question-answering takes two columns: the question, and the text that holds its answer"
+        raise UserError("data.text", f"{text[0]!r} is one column, and {mend}")
     if labels == "tags" and len(text) > 1:
         raise UserError("data.text", f"{' and '.join(text)} are two columns, and token-classification takes one")
     if label in text:
@@ -146,6 +163,10 @@ def _classes(train: Examples, labels: LabelKind, place: str) -> list[str]:
     names = all_tags({*_names(train)}) if labels == "tags" else {*_names(train)}
     if not names:
         raise UserError(place, "has no text of any class, so there is nothing to learn; add examples of some")
+    fraction = min(filter(FRACTION.fullmatch, names), default=None)
+    if labels == "classes" and fraction is not None and all(map(NUMBER.fullmatch, names)):
+        mend = f"has the label {fraction}, a number with a fraction: set task: regression, or name classes in words"
+        raise UserError(place, mend)
     if len(names) < 2 and labels != "sets":
         raise UserError(
             place, f"has one class only ({names.pop()!r}), so there is nothing to learn; add examples of another"
@@ -174,7 +195,9 @@ def _held_out(
     rows = _rows(source, columns, classes, splits, part)
     if rows is not None:
         return train, columns.examples(rows, classes)
-    kept, held_out = hold_out(train, seed)
+    # Questions about one text are not parted: it would be known from training.
+    contexts = [text[-1] for text in train.texts] if columns.kind == "answers" else None
+    kept, held_out = hold_out(train, seed, contexts)
     if len(held_out) == 0:
         mend = f"has too few different training texts to cut a {part} split from; add some, or name a split"
         raise UserError(source.name, mend)

@@ -1,4 +1,4 @@
-"""File formats: CSV, TSV, JSON lines, Parquet and CoNLL as rows, with the line numbers that an editor shows.
+"""File formats: CSV, TSV, JSON lines, Parquet, CoNLL and SQuAD as rows, with the line numbers that an editor shows.
 
 The readers that data frames bring pad rows that are too short and do not know line numbers, so text formats are read
 with the standard library.
@@ -10,6 +10,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,28 @@ import pyarrow
 from pyarrow import parquet
 
 from distiller.data.rows import Rows
+from distiller.data.squad import questions
 from distiller.errors import UserError
+from distiller.labels import LabelKind
 
 Line = tuple[int, list[str]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a format says of its columns.
+
+    Attributes:
+        text: Which of them are texts.
+        label: Which is the label.
+        kind: What labels are.
+    """
+
+    text: list[str]
+    label: str
+    kind: LabelKind
+
+
 OTHER_SEPARATORS = (";", "|", "\t")
 csv.field_size_limit(sys.maxsize)  # the library's own limit refuses long documents
 
@@ -218,11 +238,21 @@ def _cells(line: str, *, tabs: bool) -> list[str]:
     return [part.strip(" ") for part in parts if tabs or part]
 
 
+def _squad(path: Path) -> Rows:
+    return questions(str(path), read_text(path))
+
+
 _READERS: dict[str, Callable[[Path], Rows]] = {
     ".csv": _csv,
     ".tsv": _tsv,
     ".jsonl": _json_lines,
     ".parquet": _parquet,
     ".conll": _conll,
+    ".json": _squad,
 }
 SUFFIXES = [*_READERS]
+KNOWN = {
+    ".conll": Known(["text"], "label", "tags"),
+    ".json": Known(["question", "context"], "answers", "answers"),
+}
+"""By the suffix, of formats that are made for one task."""

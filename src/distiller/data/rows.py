@@ -15,15 +15,15 @@ class Rows:
 
     Attributes:
         place: The file or the split, for errors.
-        unit: What `numbers` count: lines as an editor shows them, or rows; both from 1.
+        unit: What `numbers` count: lines as an editor shows them, or rows, both from 1; or questions, by their names.
         numbers: One per row.
         columns: Cells by column name, one per row.
         typed: Whether cells have types of their own (JSON, Parquet, hub); otherwise all of them are text.
     """
 
     place: str
-    unit: Literal["line", "row"]
-    numbers: Sequence[int]
+    unit: Literal["line", "row", "question"]
+    numbers: Sequence[int | str]
     columns: dict[str, list[Any]]
     typed: bool
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from distiller.models.attention import attention_vectors
 from distiller.models.pooling import Pooling, by_words, pooled
-from distiller.words import NO_WORD, WORDS
+from distiller.words import NO_WORD, PLACES, WORDS
 
 Kind = Literal["hidden_states", "attention_maps", "attention_scores", "attention_vectors"]
 """What of the layers can be read."""
@@ -44,7 +44,8 @@ class Features:
 
     Attributes:
         logits: [batch, classes], or [batch, words, classes] of the tokens that words begin with: not a number where
-            there is none.
+            there is none. Of answers [batch, places, 2]: of the first token of a place, whether one begins there; of
+            its last, whether one ends there.
         mask: [batch, length], nonzero where a position is no padding.
         layers: By layer what was read of it. Hidden states are [batch, length, width], and [batch, 1, width] in at
             least float32 if one vector of a text was wanted. Attention maps and scores are [batch, heads, length,
@@ -53,6 +54,8 @@ class Features:
         counts: As `mask`, for the positions that `layers` have: [batch, 1] of one vector of a text.
         further: By layer, [texts, width]: such vectors of other texts than the batch; empty if nobody asked.
         words: As in the batch; None if nobody asked for words.
+        said_of: Of which words, or places of answers, the logits are, as the batch has these; None if of texts.
+        of_places: Whether it is places of answers.
     """
 
     logits: Tensor
@@ -61,6 +64,8 @@ class Features:
     counts: Tensor
     further: Mapping[int, Tensor] = field(default_factory=dict)
     words: Tensor | None = None
+    said_of: Tensor | None = None
+    of_places: bool = False
 
 
 def read(model: PreTrainedModel, inputs: Mapping[str, Tensor], reading: Reading | None) -> Features:
@@ -69,27 +74,45 @@ def read(model: PreTrainedModel, inputs: Mapping[str, Tensor], reading: Reading 
     Args:
         model: Any with logits; for what comes of attention maps within `attention_maps`.
         inputs: What it takes, each [batch, length], or [batch, length, width] of embeddings; with the attention mask.
-            With `words`, [batch, words, 2], logits of tokens become those of the first token of each word.
+            With `words`, [batch, words, 2], logits of tokens become those of the first token of each word; with
+            `places`, [batch, places, 2], logits of answers become those of places.
         reading: What of its layers is wanted; None for logits alone, which costs nothing besides.
     """
     inputs = {**inputs}
-    words = inputs.pop(WORDS, None)
+    words, places = inputs.pop(WORDS, None), inputs.pop(PLACES, None)
     kind = reading.kind if reading is not None else None
     recording: AbstractContextManager[list[Tensor]] = nullcontext([])
     if kind == "attention_vectors":
         recording = attention_vectors(model)
     with recording as vectors:
         output = model(**inputs, output_hidden_states=kind == "hidden_states", output_attentions=kind in FROM_MAPS)
-    logits = output.logits if words is None or output.logits.dim() == 2 else _of_words(output.logits, words)
     mask = inputs["attention_mask"] if "attention_mask" in inputs else torch.ones_like(inputs["input_ids"])
+    logits, said_of = _said(output, words, places)
+    features = Features(logits, mask, {}, mask, words=words, said_of=said_of, of_places=places is not None)
     if reading is None:
-        return Features(logits, mask, {}, mask, words=words)
+        return features
     if reading.kind == "hidden_states":
         states = {layer: output.hidden_states[layer] for layer in reading.layers}
-        return _pooled(Features(logits, mask, states, mask, words=words), reading.feature)
+        return _pooled(replace(features, layers=states), reading.feature)
     attention = vectors if reading.kind == "attention_vectors" else output.attentions
     layers = {layer: attention[layer - 1] for layer in reading.layers}
-    return Features(logits, mask, as_scores(layers) if kind == "attention_scores" else layers, mask, words=words)
+    return replace(features, layers=as_scores(layers) if kind == "attention_scores" else layers)
+
+
+def _said(output: Any, words: Tensor | None, places: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """The logits of texts, of words or of places; and of which words or places they are."""
+    if places is not None:
+        return _of_places(output.start_logits, output.end_logits, places), places
+    if words is None or output.logits.dim() == 2:
+        return output.logits, None
+    return _of_words(output.logits, words), words
+
+
+def _of_places(begins: Tensor, ends: Tensor, places: Tensor) -> Tensor:
+    """[batch, places, 2] of logits [batch, length]; not a number where there is no token."""
+    first, end = places.unbind(dim=-1)
+    logits = torch.stack([begins.gather(1, first.clamp(min=0)), ends.gather(1, (end - 1).clamp(min=0))], dim=-1)
+    return logits.masked_fill((end <= first).unsqueeze(-1), torch.nan)
 
 
 def _of_words(logits: Tensor, words: Tensor) -> Tensor:
@@ -120,14 +143,16 @@ def joined_features(
     logits = _joined_logits(rows, texts, [answer.logits for answer in answers])
     mask = join([answer.mask for answer in answers], (1,))
     words = _joined_words(rows, texts, [answer.words for answer in answers if answer.words is not None])
+    said_of = _joined_words(rows, texts, [answer.said_of for answer in answers if answer.said_of is not None])
+    of_places = answers[0].of_places
     if reading is None:
-        return Features(logits, mask, {}, mask, words=words)
+        return Features(logits, mask, {}, mask, words=words, said_of=said_of, of_places=of_places)
     axes = () if reading.feature is not None else (-1, -2) if reading.kind in FROM_MAPS else (-2,)
     if reading.feature == "words" and words is not None:
         axes, join = (1,), partial(_joined, rows, texts, words.shape[1])
     layers = {layer: join([answer.layers[layer] for answer in answers], axes) for layer in reading.layers}
     counts = mask if reading.feature is None else join([answer.counts for answer in answers], axes)
-    return Features(logits, mask, layers, counts, words=words)
+    return Features(logits, mask, layers, counts, words=words, said_of=said_of, of_places=of_places)
 
 
 def _joined_logits(rows: Sequence[Tensor], texts: int, contents: Sequence[Tensor]) -> Tensor:

@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 from distiller import assets
 from distiller.errors import UserError, did_you_mean
 from distiller.hub import quiet_hub
-from distiller.models.heads import AUTO, HeadKind
+from distiller.models.heads import AUTO, NAMES, HeadKind
 
 ASSET = "asset:"
 
@@ -76,7 +76,7 @@ def load_config(model: str, place: str, kind: HeadKind = "sequence") -> Pretrain
 def _what_it_lacks(config: PretrainedConfig, kind: HeadKind) -> str | None:
     """Why a model of this config is nothing to distil; None if it is."""
     if type(config) not in AUTO[kind]._model_mapping:
-        return f"has no {kind}-classification head"
+        return f"has no {NAMES[kind]} head"
     if config.is_encoder_decoder:
         return "has a decoder after its encoder"
     if getattr(config, "is_decoder", False) or _reads_leftwards_alone(config):

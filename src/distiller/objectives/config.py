@@ -45,13 +45,18 @@ class ObjectiveConfig(Config):
 
 
 def check_compatible(
-    config: ObjectiveConfig, *, outputs: int, exclusive_classes: bool, same_tokenizer: bool, numbers: bool = False
+    config: ObjectiveConfig,
+    *,
+    outputs: int | None,
+    exclusive_classes: bool,
+    same_tokenizer: bool,
+    numbers: bool = False,
 ) -> None:
     """Refuse an objective that cannot teach this student.
 
     Args:
         config: The objective.
-        outputs: Logits per prediction; 1 in regression.
+        outputs: Logits per prediction; 1 in regression, None if that depends on the text.
         exclusive_classes: Whether a text has one class, so that softmax makes probabilities of logits.
         same_tokenizer: Whether teacher and student split texts alike.
         numbers: Whether the outputs are what is to be predicted itself.

@@ -14,6 +14,8 @@ from distiller.objectives.balance import Balance
 from distiller.objectives.config import ObjectiveConfig
 from distiller.objectives.intermediate import HiddenLoss, HiddenLossConfig, LearnedHiddenLoss
 from distiller.objectives.intermediate.bound import BoundLoss
+from distiller.objectives.places import between_places
+from distiller.objectives.prediction import PredictionLoss
 
 MUTUAL_INFORMATION = "mutual_information."
 """What the name of an estimate begins with; the layer pair follows."""
@@ -120,8 +122,7 @@ class Objective(nn.Module):
         raw: dict[str, Tensor] = {}
         observed: dict[str, Tensor] = {}
         if self._prediction is not None and self.prediction_loss is not None and teacher is not None:
-            said = _words_that_both_say(student, teacher.logits)
-            raw[f"prediction.{self._prediction.type}"] = self.prediction_loss(student.logits, teacher.logits, said)
+            raw[f"prediction.{self._prediction.type}"] = _between_predictions(self.prediction_loss, student, teacher)
         if self._hard_label_weight > 0:
             raw["hard_label"] = self._of_labels(student.logits, targets, partners, share)
         if self.between_layers is not None and teacher is not None:
@@ -215,12 +216,14 @@ class BetweenLayers(nn.Module):
             return math.log(pairs) - bound, bound if pairs > 1 else None
 
 
-def _words_that_both_say(student: Features, teacher_logits: Tensor) -> Tensor | None:
-    """[batch, words]; None where they say one thing of a text."""
-    if student.words is None or student.logits.dim() == 2:
-        return None
-    first, end = student.words.unbind(dim=-1)
-    return (end > first) & teacher_logits.isfinite().all(dim=-1)
+def _between_predictions(loss: PredictionLoss, student: Features, teacher: Features) -> Tensor:
+    said_of = student.said_of
+    if said_of is None:
+        return cast("Tensor", loss(student.logits, teacher.logits))
+    both = (said_of[..., 1] > said_of[..., 0]) & teacher.logits.isfinite().all(dim=-1)
+    if student.of_places:
+        return between_places(loss, student.logits, teacher.logits, both)
+    return cast("Tensor", loss(student.logits, teacher.logits, both))
 
 
 def _of_layer(features: Features, layer: int) -> Tensor:

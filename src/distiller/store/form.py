@@ -24,7 +24,9 @@ def names(reading: Reading | None) -> dict[str, int | None]:
 def row_counts(name: str, reading: Reading | None, tokens: Tokens, *, of_words: bool) -> Tensor:
     """[texts]: how many rows each has on the shelf of that name; `of_words`: whether there are logits of each word."""
     lengths = tokens.lengths
-    if tokens.words is not None and (of_words if name == LOGITS else reading and reading.feature == "words"):
+    if tokens.words is not None and name == LOGITS and of_words:
+        return tokens.words.said
+    if tokens.words is not None and name != LOGITS and reading is not None and reading.feature == "words":
         return tokens.words.counts
     if name == LOGITS or reading is None or reading.feature is not None:
         return torch.ones_like(lengths)
@@ -40,7 +42,7 @@ def rows(features: Features, reading: Reading | None) -> dict[str, tuple[Tensor,
 
 
 def restored_logits(columns: Mapping[str, Column], texts: Sequence[int], *, of_words: bool) -> Tensor:
-    """[batch, classes], or [batch, words, classes]."""
+    """[batch, classes], or [batch, words, classes], or of answers [batch, places, 2]."""
     column = columns[LOGITS]
     if not of_words:
         return column.batch(texts, 1).squeeze(1)
@@ -97,9 +99,9 @@ def _of_layer(features: Features, layer: int, reading: Reading) -> tuple[Tensor,
 
 
 def _of_logits(features: Features) -> tuple[Tensor, Tensor]:
-    if features.words is None or features.logits.dim() == 2:
+    if features.said_of is None:
         return _one_row(features.logits)
-    return _positions(features.logits, _present(features.words))
+    return _positions(features.logits, _present(features.said_of))
 
 
 def _present(words: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ class TeacherOutputs:
         reading = self._teacher.reading
         with self._teacher.ready():
             answer = self._answer(tokens, [0])
-        outputs, of_words = form.rows(answer, reading), answer.logits.dim() == 3
+        outputs, of_words = form.rows(answer, reading), answer.said_of is not None
         of_kinds = [
             values.nbytes // len(values) * form.row_counts(name, reading, tokens, of_words=of_words)
             for name, (_, values) in outputs.items()

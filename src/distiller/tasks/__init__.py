@@ -2,31 +2,42 @@
 
 from typing import Literal
 
+from distiller.tasks import passages
 from distiller.tasks.classification import Classification
 from distiller.tasks.multi_label import MultiLabel
+from distiller.tasks.passages import Passages, Room
+from distiller.tasks.question_answering import Found, QuestionAnswering, answers, chosen
 from distiller.tasks.regression import Regression
 from distiller.tasks.tags import entities
 from distiller.tasks.task import Predictions, Task
 from distiller.tasks.token_classification import TokenClassification, guessed_tags
 from distiller.tasks.tokens import DIGEST_BYTES, Segmentation, Tokens, joined, tokenize
 
-TaskName = Literal["classification", "regression", "multi-label-classification", "token-classification"]
+TaskName = Literal[
+    "classification", "regression", "multi-label-classification", "token-classification", "question-answering"
+]
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Classification, Regression, MultiLabel, TokenClassification)
+    task.name: task for task in (Classification, Regression, MultiLabel, TokenClassification, QuestionAnswering)
 }
 
 __all__ = [
     "DIGEST_BYTES",
     "TASKS",
+    "Found",
+    "Passages",
     "Predictions",
+    "Room",
     "Segmentation",
     "Task",
     "TaskName",
     "Tokens",
+    "answers",
     "build",
+    "chosen",
     "entities",
     "guessed_tags",
     "joined",
+    "passages",
     "tokenize",
 ]
 

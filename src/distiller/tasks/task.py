@@ -12,6 +12,8 @@ from torch import Tensor
 
 from distiller.errors import UserError, unknown
 from distiller.labels import LabelKind
+from distiller.tasks.passages import Passages
+from distiller.tasks.tokens import Segmentation
 
 
 @dataclass(frozen=True)
@@ -19,16 +21,21 @@ class Predictions:
     """What a model says of a split.
 
     Attributes:
-        logits: [examples, outputs]; of words [words of all examples, outputs], not a number for those not read.
-        targets: [examples] or [examples, outputs]; of words [words of all examples].
-        words: [examples], how many words each has; None if it says one thing of an example.
+        logits: [examples, outputs]; of words [words of all examples, outputs], not a number for those not read. Of
+            answers [places of all passages, 2]: whether one begins there, and whether it ends.
+        targets: [examples] or [examples, outputs]; of words [words of all examples]; of answers [passages, 2].
+        words: [examples], how many words each has, or [passages], how many places; None if it says one thing of each.
         classes: Names of the outputs, in their order; None if they have none.
+        passages: What answers were looked for in; None if there are none.
+        threshold: By how much no answer has to be more probable than one; None if that is not settled.
     """
 
     logits: NDArray[np.float32]
     targets: NDArray[Any]
     words: NDArray[np.int64] | None = None
     classes: list[str] | None = None
+    passages: Passages | None = None
+    threshold: float | None = None
 
     def by_text(self, of_words: NDArray[Any]) -> list[NDArray[Any]]:
         """What is known of each word, text by text.
@@ -57,7 +64,7 @@ class Task(ABC):
     name: ClassVar[str]
     label_kind: ClassVar[LabelKind]
     metrics: ClassVar[tuple[str, ...]]
-    """What `scores` computes; the first is the primary one unless the dataset or the user says otherwise."""
+    """What models may be judged by; the first is the primary one unless the dataset or the user says otherwise."""
     missing_target: ClassVar[float]
     """The target of a text that nobody has labelled."""
     target_dtype: ClassVar[torch.dtype]
@@ -65,9 +72,9 @@ class Task(ABC):
     """The loss on predictions where the pipeline names none."""
     exclusive_classes: ClassVar[bool]
     """Whether softmax makes probabilities of the logits."""
-    head_kind: ClassVar[Literal["sequence", "token"]] = "sequence"
-    of_words: ClassVar[bool] = False
-    """Whether there is a target for each word, and texts are words with single spaces between."""
+    head_kind: ClassVar[Literal["sequence", "token", "span"]] = "sequence"
+    segmentation: ClassVar[Segmentation | None] = None
+    """What the words are of which a model says something each; None if it says one thing of a text."""
 
     @abstractmethod
     def head(self, classes: list[str] | None) -> dict[str, Any]:
@@ -88,6 +95,18 @@ class Task(ABC):
     @abstractmethod
     def scores(self, predictions: Predictions) -> dict[str, float]:
         """Every metric of the task by name."""
+
+    def settled(self, predictions: Predictions) -> dict[str, Any]:  # noqa: ARG002 - few tasks have any
+        """Fields of a trained model's config that are chosen by what it says of the validation split."""
+        return {}
+
+    def threshold(self, config: Any) -> float | None:  # noqa: ARG002
+        """What was settled with a model of that config, for `Predictions`."""
+        return None
+
+    def files(self, predictions: Predictions) -> dict[str, Any]:  # noqa: ARG002
+        """By the names of JSON files, what evaluation leaves besides scores."""
+        return {}
 
     def primary_metric(self, chosen: str | None, customary: str | None) -> str:
         """The metric that counts: the user's choice, else the dataset's customary one, else the task's first.

@@ -12,6 +12,7 @@ from torch.nn import functional
 from distiller.labels import LabelKind
 from distiller.tasks.tags import entities
 from distiller.tasks.task import Predictions, Task, named_head
+from distiller.tasks.tokens import Segmentation
 from distiller.words import OUTSIDE, UNLABELLED
 
 
@@ -25,8 +26,8 @@ class TokenClassification(Task):
     target_dtype: ClassVar[torch.dtype] = torch.long
     default_prediction: ClassVar[str] = "kl"
     exclusive_classes: ClassVar[bool] = True
-    head_kind: ClassVar[Literal["sequence", "token"]] = "token"
-    of_words: ClassVar[bool] = True
+    head_kind: ClassVar[Literal["sequence", "token", "span"]] = "token"
+    segmentation: ClassVar[Segmentation | None] = "spaces"
 
     def head(self, classes: list[str] | None) -> dict[str, Any]:
         return named_head(classes)

@@ -13,12 +13,16 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from distiller.words import NO_WORD, NOT_READ, WORDS
+from distiller.words import NO_WORD, NOT_READ, PLACES, WORDS
 
 DIGEST_BYTES = 16
 Segmentation = Literal["spaces", "pieces"]
-"""What a word is: what stands between single spaces; or letters and digits together, and every other sign."""
-_PIECE = regex.compile(r"(?:[\p{L}\p{N}_]\p{M}*)+|\S\p{M}*")
+"""What a word is: what stands between single spaces; or letters and digits together, and every other sign.
+
+Of scripts that have no spaces between words, each letter is a piece.
+"""
+_WITHOUT_SPACES = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_PIECE = regex.compile(rf"[{_WITHOUT_SPACES}]\p{{M}}*|(?:(?![{_WITHOUT_SPACES}])[\p{{L}}\p{{N}}_]\p{{M}}*)+|\S\p{{M}}*")
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,17 @@ class Words:
         first: [words of all texts], the first token of each in its text, or `NOT_READ`.
         end: [words of all texts], the token after its last; that of a word that is not read is `NOT_READ` too.
         segmentation: What a word is.
+        questions: [texts], how many of the words stand in the first of two texts, and so are no part of an answer;
+            None if nobody asks for answers.
+        no_answer: [texts], the token at which a model says that there is none; None if nobody asks.
     """
 
     counts: Tensor
     first: Tensor
     end: Tensor
     segmentation: Segmentation
+    questions: Tensor | None = None
+    no_answer: Tensor | None = None
 
     def of(self, texts: Sequence[int], known: Tensor, padding: float) -> Tensor:
         """[batch, words]: what is known of each word of some texts, of `known` [words of all texts]."""
@@ -54,6 +63,31 @@ class Words:
         first, end = self.of(texts, self.first, NO_WORD), self.of(texts, self.end, NO_WORD)
         moved = torch.where(end > first, before, 0)
         return torch.stack([first + moved, end + moved], dim=-1)
+
+    @property
+    def said(self) -> Tensor:
+        """[texts], of how many words of each, or places of answers, a model says something."""
+        return self.counts if self.questions is None else self.counts - self.questions + 1
+
+    def answers(self, texts: Sequence[int], before: Tensor) -> dict[str, Tensor]:
+        """[batch, places, 2], as `PLACES` says, where so many positions [batch, 1] stand before each text."""
+        if self.questions is None or self.no_answer is None:
+            return {}
+        chosen = torch.as_tensor(texts)
+        words = self.places(texts, before)
+        skipped = self.questions[chosen].unsqueeze(-1)
+        number = torch.arange(int(self.said[chosen].max()) - 1) + skipped
+        valid = number < self.counts[chosen].unsqueeze(-1)
+        own = words.gather(1, torch.where(valid, number, 0).unsqueeze(-1).expand(-1, -1, 2))
+        own = torch.where(valid.unsqueeze(-1), own, NO_WORD)
+        none = self.no_answer[chosen].unsqueeze(-1) + before
+        return {PLACES: torch.cat([torch.stack([none, none + 1], dim=-1), own], dim=1)}
+
+    def read_places(self, text: int) -> list[bool]:
+        """Of each place of answers in a text, whether any token of it is read."""
+        places = self.answers([text], torch.zeros(1, 1, dtype=torch.long))[PLACES][0]
+        read: list[bool] = (places[:, 1] > places[:, 0]).tolist()
+        return read
 
     @cached_property
     def starts(self) -> Tensor:
@@ -100,7 +134,7 @@ class Tokens:
     def batch(self, texts: Sequence[int], length: int | None = None) -> dict[str, Tensor]:
         """Some of the texts, each tensor [batch, length]; without a length, that of the longest of them.
 
-        Where words are asked for, `words` [batch, words, 2] says at which positions each is.
+        Where words are asked for, `words` [batch, words, 2] says at which positions each is; `places` of answers too.
         """
         chosen = torch.as_tensor(texts)
         own = self.lengths[chosen].unsqueeze(-1)
@@ -112,7 +146,7 @@ class Tokens:
         batch = {name: torch.where(valid, all_[index], self.padding[name]) for name, all_ in self.inputs.items()}
         if self.words is None:
             return batch
-        return {**batch, WORDS: self.words.places(texts, before)}
+        return {**batch, WORDS: self.words.places(texts, before), **self.words.answers(texts, before)}
 
     def digests(self) -> list[bytes]:
         """Of each text 16 bytes of BLAKE2b over the names and numbers of its inputs: equal for equal inputs alone."""
@@ -120,6 +154,9 @@ class Tokens:
         if self.words is not None:
             where = self.words.starts, self.words.counts
             parts += [("first", self.words.first, *where), ("end", self.words.end, *where)]
+            one_each = torch.arange(len(self)), torch.ones_like(self.lengths)
+            of_texts = ("questions", self.words.questions), ("no answer", self.words.no_answer)
+            parts += [(name, numbers, *one_each) for name, numbers in of_texts if numbers is not None]
         columns = [
             (name.encode(), numbers.numpy(), starts.tolist(), counts.tolist())
             for name, numbers, starts, counts in parts
@@ -139,6 +176,8 @@ def tokenize(
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     words: Segmentation | None = None,
+    *,
+    answers: bool = False,
 ) -> Tokens:
     """Texts (one or two columns) as tokens, cut at `max_length`; of two the longer loses its end first.
 
@@ -147,6 +186,7 @@ def tokenize(
         tokenizer: A fast one if words are asked for.
         max_length: In tokens.
         words: What the words are of which it is to be known where they are; None if nobody asks.
+        answers: Whether answers are looked for in the second of two texts.
     """
     padding = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
     names = tokenizer.model_input_names
@@ -161,15 +201,28 @@ def tokenize(
         torch.tensor([len(text) for text in encoded["input_ids"]], dtype=torch.long),
         {name: padding.get(name, 0) for name in names},
         tokenizer.padding_side == "left",
-        _words(texts, encoded, words) if words is not None and texts else None,
+        _words(texts, encoded, words, _no_answer(encoded, tokenizer) if answers else None)
+        if words is not None and texts
+        else None,
     )
+
+
+def _no_answer(encoded: Any, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Of each text the token that stands for all of it: the first, or the last of XLNet."""
+    own: Any = tokenizer.cls_token_id
+    return [tokens.index(own) if own in tokens else 0 for tokens in encoded["input_ids"]]
 
 
 def words_of(text: str, segmentation: Segmentation) -> list[int]:
     """The characters at which its words begin: what single spaces part, or pieces of letters, or else single signs."""
     if segmentation == "pieces":
-        return [piece.start() for piece in _PIECE.finditer(text)]
+        return [start for start, _ in pieces_of(text)]
     return [0, *(place + 1 for place, character in enumerate(text) if character == " ")]
+
+
+def pieces_of(text: str) -> list[tuple[int, int]]:
+    """The characters at which its pieces begin and end."""
+    return [piece.span() for piece in _PIECE.finditer(text)]
 
 
 def words_at(starts: Sequence[Sequence[int]], spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -191,7 +244,7 @@ def words_at(starts: Sequence[Sequence[int]], spans: Sequence[tuple[int, int]]) 
 
 
 def _spans(texts: Sequence[str], encoded: Any, row: int, starts: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
-    """Of each token of a row which text it is of, and where it begins there; some begin with the space before it.
+    """Of each token of a row which text it is of, and where it begins there; some begin with white space before it.
 
     What stands for the space alone, and so for no character, is of the word that begins there, as transformers has it.
     """
@@ -201,15 +254,21 @@ def _spans(texts: Sequence[str], encoded: Any, row: int, starts: Sequence[Sequen
             found.append((-1, 0))
             continue
         piece = texts[side][start:end]
-        found.append((side, start + len(piece) - len(piece.lstrip(" "))))
+        found.append((side, start + len(piece) - len(piece.lstrip())))
     return found
 
 
-def _words(texts: Sequence[tuple[str, ...]], encoded: Any, segmentation: Segmentation) -> Words:
+def _words(
+    texts: Sequence[tuple[str, ...]], encoded: Any, segmentation: Segmentation, no_answer: Sequence[int] | None
+) -> Words:
     starts = [[words_of(side, segmentation) for side in text] for text in texts]
     places = [words_at(starts[row], _spans(text, encoded, row, starts[row])) for row, text in enumerate(texts)]
     flat = torch.tensor([place for of_text in places for place in of_text], dtype=torch.long).view(-1, 2)
-    return Words(torch.tensor([*map(len, places)], dtype=torch.long), flat[:, 0], flat[:, 1], segmentation)
+    counts = torch.tensor([*map(len, places)], dtype=torch.long)
+    if no_answer is None:
+        return Words(counts, flat[:, 0], flat[:, 1], segmentation)
+    questions = torch.tensor([len(of_text[0]) for of_text in starts], dtype=torch.long)
+    return Words(counts, flat[:, 0], flat[:, 1], segmentation, questions, torch.tensor(no_answer, dtype=torch.long))
 
 
 def joined(parts: Sequence[Tokens]) -> Tokens:
@@ -219,7 +278,13 @@ def joined(parts: Sequence[Tokens]) -> Tokens:
     inputs = {name: torch.cat([part.inputs[name] for part in parts]) for name in first.inputs}
     lengths = torch.cat([part.lengths for part in parts])
     words = [part.words for part in parts if part.words is not None]
-    if not words:
-        return Tokens(inputs, lengths, first.padding, first.pads_left)
-    counts, begins, ends = (torch.cat([getattr(one, name) for one in words]) for name in ("counts", "first", "end"))
-    return Tokens(inputs, lengths, first.padding, first.pads_left, Words(counts, begins, ends, words[0].segmentation))
+    return Tokens(inputs, lengths, first.padding, first.pads_left, _joined_words(words) if words else None)
+
+
+def _joined_words(parts: Sequence[Words]) -> Words:
+    counts, first, end = (torch.cat([getattr(part, name) for part in parts]) for name in ("counts", "first", "end"))
+    questions = [part.questions for part in parts if part.questions is not None]
+    if not questions:
+        return Words(counts, first, end, parts[0].segmentation)
+    no_answer = torch.cat([part.no_answer for part in parts if part.no_answer is not None])
+    return Words(counts, first, end, parts[0].segmentation, torch.cat(questions), no_answer)

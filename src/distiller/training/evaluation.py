@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from distiller import models
 from distiller.errors import UserError
 from distiller.models import BATCH, Features
-from distiller.tasks import Predictions, Tokens
+from distiller.tasks import Predictions, Task, Tokens
 from distiller.training.examples import Encoded, as_tensor
 from distiller.words import NO_WORD
 
@@ -19,7 +19,7 @@ TIMED_SENTENCES = 200
 
 @torch.inference_mode()
 def predict(model: PreTrainedModel, split: Encoded, place: str) -> Predictions:
-    """Logits of every text, or of every word, in float32, batched by length, in the order of the split.
+    """Logits of every text, or of every word or place, in float32, batched by length, in the order of the split.
 
     Raises:
         UserError: At `place`, if a logit is not finite.
@@ -27,49 +27,61 @@ def predict(model: PreTrainedModel, split: Encoded, place: str) -> Predictions:
     was_training = model.training
     model.eval()
     order = split.tokens.lengths.argsort(stable=True)
-    parts: list[Tensor] = []
+    parts: list[tuple[Tensor, Tensor]] = []
     with torch.autocast(model.device.type, enabled=False):
         for rows in order.split(BATCH):
             inputs = {name: tensor.to(model.device) for name, tensor in split.tokens.batch(rows.tolist()).items()}
             parts += _by_text(models.read(model, inputs, None))
     model.train(was_training)
-    places = order.argsort().tolist()
-    logits = torch.cat([parts[place] for place in places])
-    words = split.tokens.words
-    read = torch.ones(len(logits), dtype=torch.bool) if words is None else words.end > words.first
+    logits, read = (torch.cat([parts[place][side] for place in order.argsort().tolist()]) for side in (0, 1))
     if not bool(logits[read].isfinite().all()):
         raise UserError(place, "predictions are not finite numbers; lower the learning_rate that it is trained with")
-    counts = words.counts.numpy() if words is not None else None
+    counts = split.tokens.words.said.numpy() if split.tokens.words is not None else None
     names = cast("dict[int, str]", model.config.id2label)
-    return Predictions(
-        logits.numpy(), as_tensor(split).numpy(), counts, [names[number] for number in range(logits.shape[1])]
-    )
+    classes = [names[number] for number in range(logits.shape[1])] if split.passages is None else None
+    return Predictions(logits.numpy(), as_tensor(split).numpy(), counts, classes, split.passages)
 
 
-def _by_text(answer: Features) -> list[Tensor]:
-    """The logits of each text of a batch: [1, outputs], or [words, outputs]."""
+def judged(model: PreTrainedModel, split: Encoded, task: Task, place: str) -> Predictions:
+    """As `predict`, with what was settled of the model on the validation split."""
+    return replace(predict(model, split, place), threshold=task.threshold(model.config))
+
+
+def settle(model: PreTrainedModel, validation: Encoded, task: Task, place: str) -> None:
+    """Write into the config of a trained model what its predictions of the validation split are to choose.
+
+    Raises:
+        UserError: As `predict`.
+    """
+    if task.label_kind == "answers":
+        model.config.update(task.settled(predict(model, validation, place)))
+
+
+def _by_text(answer: Features) -> list[tuple[Tensor, Tensor]]:
+    """The logits of each text of a batch, [1, outputs] or [words, outputs], and of which of them any token was read."""
     logits = answer.logits.float().cpu()
-    if answer.words is None:
-        return [*logits.split(1)]
-    present = (answer.words[..., 0] != NO_WORD).cpu()
-    return [of_text[there] for of_text, there in zip(logits, present, strict=True)]
+    if answer.said_of is None:
+        return [(of_text, torch.ones(1, dtype=torch.bool)) for of_text in logits.split(1)]
+    first, end = answer.said_of.cpu().unbind(dim=-1)
+    there, read = first != NO_WORD, end > first
+    return [(logits[text][there[text]], read[text][there[text]]) for text in range(len(logits))]
 
 
 def compare_latency(
     compared: dict[str, tuple[PreTrainedModel, Tokens]],
 ) -> dict[str, dict[str, Any]]:
-    """Latency on CPU of each named model, with the same texts as it reads them, side by side."""
+    """Latency on CPU of each named model, with the same texts as it reads them, side by side.
+
+    Contexts may be cut into more passages for one model than for another: then each reads as many of its own.
+    """
+    timed = min(TIMED_SENTENCES, *(len(tokens) for _, tokens in compared.values()))
     read = {name: replace(tokens, words=None) for name, (_, tokens) in compared.items()}
-    singles = {name: [tokens.batch([text]) for text in _timed(tokens)] for name, tokens in read.items()}
-    batches = {name: _batches(tokens) for name, tokens in read.items()}
+    singles = {name: [tokens.batch([text]) for text in range(timed)] for name, tokens in read.items()}
+    batches = {name: _batches(tokens, timed) for name, tokens in read.items()}
     on_cpu = {name: model.to("cpu").eval() for name, (model, _) in compared.items()}  # type: ignore[arg-type]
     return {name: latency.describe() for name, latency in models.measure(on_cpu, singles, batches).items()}
 
 
-def _timed(tokens: Tokens) -> range:
-    return range(min(TIMED_SENTENCES, len(tokens)))
-
-
-def _batches(tokens: Tokens) -> list[dict[str, Tensor]]:
-    by_length = tokens.lengths[: len(_timed(tokens))].argsort(stable=True)
+def _batches(tokens: Tokens, timed: int) -> list[dict[str, Tensor]]:
+    by_length = tokens.lengths[:timed].argsort(stable=True)
     return [tokens.batch(rows.tolist()) for rows in by_length.split(BATCH)]

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from distiller.augment import Mixup
 from distiller.data import Examples
-from distiller.tasks import Segmentation, Task, Tokens, joined, tokenize
+from distiller.tasks import Passages, Room, Segmentation, Task, Tokens, joined, passages, tokenize
 from distiller.words import UNLABELLED
 
 TOKENS = "input_ids"
@@ -21,19 +21,33 @@ ALIGNED_LENGTH = 4
 
 @dataclass(frozen=True)
 class Reader:
-    """How one model reads texts: its tokenizer, the length at which texts are cut, and how many tokens it can take."""
+    """How one model reads texts: its tokenizer, the length at which texts are cut, and how many tokens it can take.
+
+    Attributes:
+        stride: By how many tokens the parts of a context overlap.
+    """
 
     tokenizer: PreTrainedTokenizerBase
     max_length: int
     longest: int
+    stride: int = 0
+
+    @property
+    def room(self) -> Room:
+        """For passages."""
+        return Room(self.tokenizer, self.max_length, self.stride)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A split as a model reads it: its tokens, and one target per text, as the task has them."""
+    """A split as a model reads it: its tokens, and one target per text, as the task has them.
+
+    Where answers are looked for a text is a passage: a question may have several.
+    """
 
     tokens: Tokens
     targets: list[Any]
+    passages: Passages | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -54,15 +68,47 @@ class NoTeacher:
 
 
 def encode(
-    splits: Sequence[Examples], classes: list[str] | None, task: Task, reader: Reader, *, pieces: bool = False
+    splits: Sequence[Examples],
+    classes: list[str] | None,
+    task: Task,
+    reader: Reader,
+    *,
+    pieces: bool = False,
+    beside: Reader | None = None,
 ) -> Encoded:
     """Tokenise splits, one after the other; texts without a label get the task's missing target.
 
     With `pieces` it is known of each piece of a text which tokens it is made of, also where the task asks for no words.
+
+    Args:
+        splits: Of one dataset.
+        classes: In the order of the logits.
+        task: What is to be predicted.
+        reader: How the model reads.
+        pieces: Whether hidden states are compared by words.
+        beside: How another model reads that is to read the same passages; None if there is none.
     """
-    parts: Segmentation | None = "spaces" if task.of_words else "pieces" if pieces else None
+    if task.label_kind == "answers":
+        return _encoded_passages(splits, task, reader, beside or reader)
+    parts: Segmentation | None = task.segmentation or ("pieces" if pieces else None)
     tokens = joined([tokenize(split.texts, reader.tokenizer, reader.max_length, parts) for split in splits])
     return Encoded(tokens, [target for split in splits for target in _targets(split, classes, task)])
+
+
+def _encoded_passages(splits: Sequence[Examples], task: Task, reader: Reader, beside: Reader) -> Encoded:
+    texts = [text for split in splits for text in split.texts]
+    answers = [answers for split in splits for answers in split.labels or [None] * len(split)]
+    names = [name for split in splits for name in split.names or [""] * len(split)]
+    names = [name or str(number) for number, name in enumerate(names, start=1)]
+    rooms = [reader.room] if beside is reader else [reader.room, beside.room]
+    found = passages.cut(texts, cast("Any", answers), names, rooms)
+    tokens = tokenize(found.texts, reader.tokenizer, reader.max_length, task.segmentation, answers=True)
+    words = tokens.words
+    targets: list[Any] = [
+        target if words is None or target[0] <= 0 else passages.nearest_read(target, words.read_places(number))
+        for number, target in enumerate(found.targets)
+    ]
+    return Encoded(tokens, targets, found)
 
 
 def _targets(split: Examples, classes: list[str] | None, task: Task) -> list[Any]:

@@ -114,12 +114,12 @@ def make_plan(pipeline: Pipeline) -> Plan:
         _check_further(pipeline, between, texts)
     classes = dataset.classes
     if pipeline.teacher.finetune is None:
-        classes = models.classes_in_order_of(teacher, classes, "teacher.model")
+        classes = classes_of(task, teacher, classes, "teacher.model")
     check_compatible(
         pipeline.objective,
-        outputs=1 if classes is None else len(classes),
+        outputs=1 if task.label_kind == "numbers" else None if classes is None else len(classes),
         exclusive_classes=task.exclusive_classes,
-        numbers=classes is None,
+        numbers=task.label_kind == "numbers",
         same_tokenizer=student_reader is teacher_reader,
     )
     metric = task.primary_metric(pipeline.metric, dataset.metric)
@@ -127,6 +127,15 @@ def make_plan(pipeline: Pipeline) -> Plan:
     if plan.by_words:
         _check_words(plan)
     return plan
+
+
+def classes_of(task: Task, model: PretrainedConfig, classes: list[str] | None, place: str) -> list[str] | None:
+    """The data's classes in the order of the logits of a model that is already fine-tuned; None where there are none.
+
+    Raises:
+        UserError: At `place`, if its head is for something else than the data.
+    """
+    return classes if task.label_kind == "answers" else models.classes_in_order_of(model, classes, place)
 
 
 def _check_words(plan: Plan) -> None:
@@ -157,7 +166,7 @@ def _check_augmentation(pipeline: Pipeline, columns: Sequence[str]) -> None:
     if config.steps and objective.on_predictions is None and objective.between_layers is None:
         mend = "copies are labelled by the teacher alone, and the objective asks it nothing; add a prediction loss"
         raise UserError("augmentation.steps", mend)
-    if config.mixup is not None and tasks.build(pipeline.task).of_words:
+    if config.mixup is not None and tasks.build(pipeline.task).segmentation is not None:
         mend = "mixes texts, and words of two texts do not stand at the same places; use steps"
         raise UserError("augmentation.mixup", mend)
     if config.mixup is not None and config.mixup.teacher == "live":
@@ -195,13 +204,13 @@ def read_by(model: str, place: str, pipeline: Pipeline, task: Task) -> tuple[Pre
         UserError: If there is no such model, or it does not read as many tokens as the pipeline asks for.
     """
     config, tokenizer = models.load_config(model, place, task.head_kind), models.load_tokenizer(model, place)
-    if task.of_words:
+    if task.segmentation is not None:
         _check_fast(tokenizer, model, place)
     longest = models.longest_text(config, tokenizer, task.head_kind)
     if pipeline.data.max_length > longest:
         mend = f"{pipeline.data.max_length} is more than the {longest} tokens that {model} reads; lower it"
         raise UserError("data.max_length", mend)
-    return config, Reader(tokenizer, pipeline.data.max_length, longest)
+    return config, Reader(tokenizer, pipeline.data.max_length, longest, pipeline.data.overlap)
 
 
 def _pairs(pipeline: Pipeline, student: PretrainedConfig, teacher: PretrainedConfig) -> list[tuple[int, int, float]]:

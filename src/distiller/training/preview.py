@@ -11,9 +11,9 @@ from distiller.augment import Policy
 from distiller.data import Examples
 from distiller.errors import UserError
 from distiller.pipeline import Pipeline
-from distiller.tasks import Predictions, entities, guessed_tags
+from distiller.tasks import Found, Predictions, answers, chosen, entities, guessed_tags
 from distiller.training import inputs
-from distiller.training.augmented import changed_texts, copy_seed
+from distiller.training.augmented import changed_texts, copy_seed, texts_and_what_is_kept
 from distiller.training.evaluation import predict
 from distiller.training.examples import encode
 from distiller.training.plan import Plan, make_plan
@@ -57,12 +57,13 @@ def preview(pipeline: Pipeline, count: int) -> list[Changed]:
     if not pipeline.augmentation.steps:
         raise UserError("augmentation.steps", "are none: there is nothing to show; add some")
     teacher = prepare(plan, inputs.fingerprints(plan)["teacher"])
-    texts = [text for split in plan.learned_from for text in split.texts]
-    drawn = np.random.default_rng(pipeline.seed).permutation(len(texts))[:count]
-    before = [texts[number] for number in sorted(drawn.tolist())]
+    texts, kept = texts_and_what_is_kept(plan)
+    drawn = sorted(np.random.default_rng(pipeline.seed).permutation(len(texts))[:count].tolist())
+    before = [texts[number] for number in drawn]
     with TextsBar("augmenting", len(before) * len(plan.augmented_columns)) as bar:
         policy = Policy(pipeline.augmentation.steps)
-        after = changed_texts(before, policy, plan.augmented_columns, copy_seed(pipeline.seed, 0), bar)
+        seed = copy_seed(pipeline.seed, 0)
+        after = changed_texts(before, [kept[number] for number in drawn], policy, plan.augmented_columns, seed, bar)
     read = encode([Examples([*before, *after], None)], plan.classes, plan.task, plan.teacher_reader)
     said = _sayings(predict(teacher.model, read, "teacher.model"), plan)
     return [*map(Changed, before, after, said[: len(before)], said[len(before) :])]
@@ -70,15 +71,22 @@ def preview(pipeline: Pipeline, count: int) -> list[Changed]:
 
 def _sayings(predictions: Predictions, plan: Plan) -> list[Saying]:
     logits = predictions.logits
+    if plan.task.label_kind == "answers":
+        return [Saying(best.text or "no answer", best.probability) for best in _best_answers(predictions)]
     if plan.classes is None:
         return [Saying(f"{number:.3f}", None) for number in logits[:, 0].tolist()]
     if not plan.task.exclusive_classes:
         return [_several(row, plan.classes) for row in expit(logits)]
-    if plan.task.of_words:
+    if plan.task.segmentation is not None:
         tags, sure = guessed_tags(predictions), softmax(np.nan_to_num(logits), axis=1).max(axis=1)
         return [*map(_of_words, predictions.by_text(tags), predictions.by_text(sure))]
     probabilities = softmax(logits, axis=1)
     return [Saying(plan.classes[int(row.argmax())], float(row.max())) for row in probabilities]
+
+
+def _best_answers(predictions: Predictions) -> list[Found]:
+    """Of each question, where no threshold weighs for or against an answer."""
+    return [chosen(of_one, 0.0) for of_one in answers(predictions)]
 
 
 def _several(probabilities: NDArray[np.float32], classes: list[str]) -> Saying:

@@ -20,14 +20,14 @@ from distiller.objectives import Objective
 from distiller.pipeline import Pipeline
 from distiller.runs import FILE, RunRecord, new_record
 from distiller.store import FrozenTeacher
-from distiller.tasks import Tokens
+from distiller.tasks import Task, Tokens
 from distiller.training import inputs
 from distiller.training.augmented import augmented
 from distiller.training.distillation import Distillation
-from distiller.training.evaluation import compare_latency, predict
+from distiller.training.evaluation import compare_latency, judged, settle
 from distiller.training.examples import Encoded, NoTeacher, TrainingSet, encode
 from distiller.training.loop import Course, fit
-from distiller.training.plan import Plan, make_plan, read_by
+from distiller.training.plan import Plan, classes_of, make_plan, read_by
 from distiller.training.random_state import isolated_random_state
 from distiller.training.signal import Asked, AskedBesideKept, AskedTogether
 from distiller.training.teacher import Teacher, prepare
@@ -117,8 +117,21 @@ def build_store(pipeline: Pipeline) -> str:
     return prepare_teaching(plan, teacher, objective, read_by_teacher).reason
 
 
-def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
-    """Every metric of `model` (asset:NAME, path or hub id) on a split of the pipeline's data: validation or test.
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model does.
+
+    Attributes:
+        scores: Every metric of the task by name.
+        files: By the names of JSON files, what else is known of its predictions.
+    """
+
+    scores: dict[str, float]
+    files: dict[str, Any]
+
+
+def evaluate(pipeline: Pipeline, model: str, split: str) -> Evaluation:
+    """What `model` (asset:NAME, path or hub id) makes of a split of the pipeline's data: validation or test.
 
     Raises:
         UserError: If the model or the data is not usable.
@@ -127,9 +140,17 @@ def evaluate(pipeline: Pipeline, model: str, split: str) -> dict[str, float]:
     _, reader = read_by(model, model, pipeline, task)
     loaded = models.load_classifier(model, {}, model, pipeline.seed, task.head_kind)
     dataset = data.load(pipeline.data.replace(unlabelled=None), task.label_kind, pipeline.seed)
-    classes = models.classes_in_order_of(loaded.config, dataset.classes, model)
+    classes = classes_of(task, loaded.config, dataset.classes, model)
+    _settle_if_need_be(loaded, encode([dataset.validation], classes, task, reader), task, model)
     examples: Examples = getattr(dataset, split)
-    return task.scores(predict(loaded, encode([examples], classes, task, reader), model))
+    predictions = judged(loaded, encode([examples], classes, task, reader), task, model)
+    return Evaluation(task.scores(predictions), task.files(predictions))
+
+
+def _settle_if_need_be(model: PreTrainedModel, validation: Encoded, task: Task, place: str) -> None:
+    """A model that comes from elsewhere is settled for this run alone."""
+    if task.threshold(model.config) is None:
+        settle(model, validation, task, place)
 
 
 def _earlier(out: Path, pipeline: Pipeline, *, resume: bool) -> RunRecord | None:
@@ -190,19 +211,21 @@ def _learn(plan: Plan, teacher: Teacher, record: RunRecord, out: Path) -> tuple[
     if answering is None:
         teacher.release()
     distillation = Distillation(student, objective, answering)
+    validation = encode([plan.dataset.validation], plan.classes, task, plan.student_reader)
     reading = objective.reads_of_student
     read_maps = reading is not None and reading.kind in models.FROM_MAPS
     with models.attention_maps(*[student] * read_maps), answering.ready() if answering is not None else nullcontext():
         course = fit(
             distillation,
             examples,
-            Validation(encode([plan.dataset.validation], plan.classes, task, plan.student_reader), task, plan.metric),
+            Validation(validation, task, plan.metric),
             pipeline.training,
             seed=pipeline.seed,
             folder=out / "checkpoints",
             section="training",
             title="distilling the student",
         )
+    settle(student, validation, task, "training")
     models.save(student, plan.student_reader.tokenizer, out / STUDENT)
     if held_out is not None:
         with isolated_random_state(pipeline.seed):
@@ -259,10 +282,11 @@ def _copies(plan: Plan) -> list[Examples]:
 
 def _as_both_read(plan: Plan, splits: list[Examples]) -> tuple[Encoded, Tokens]:
     """Splits, one after the other, as the student reads them, and as its teacher does."""
-    own = encode(splits, plan.classes, plan.task, plan.student_reader, pieces=plan.by_words)
+    own, others = plan.student_reader, plan.teacher_reader
+    read = encode(splits, plan.classes, plan.task, own, pieces=plan.by_words, beside=others)
     if plan.same_tokenizer:
-        return own, own.tokens
-    return own, encode(splits, plan.classes, plan.task, plan.teacher_reader, pieces=plan.by_words).tokens
+        return read, read.tokens
+    return read, encode(splits, plan.classes, plan.task, others, pieces=plan.by_words, beside=own).tokens
 
 
 def _measure(
@@ -276,8 +300,12 @@ def _measure(
         name: {split: encode([examples], plan.classes, plan.task, reader) for split, examples in splits.items()}
         for name, reader in readers.items()
     }
+    for name in readers:
+        _settle_if_need_be(loaded[name], read[name]["validation"], plan.task, "training")
     scores = {
-        name: {split: plan.task.scores(predict(loaded[name], read[name][split], "training")) for split in splits}
+        name: {
+            split: plan.task.scores(judged(loaded[name], read[name][split], plan.task, "training")) for split in splits
+        }
         for name in readers
     }
     score, teacher_score = (scores[name]["test"][plan.metric] for name in ("student", "teacher"))

@@ -17,6 +17,7 @@ from distiller.models import FinetuneConfig, HeadKind
 from distiller.objectives import HardLabel, Objective, ObjectiveConfig
 from distiller.training import precision
 from distiller.training.distillation import Distillation
+from distiller.training.evaluation import settle
 from distiller.training.examples import NoTeacher, TrainingSet, encode
 from distiller.training.loop import fit
 from distiller.training.plan import Plan
@@ -102,6 +103,7 @@ def _key(plan: Plan, config: FinetuneConfig, start: str) -> str:
         "metric": plan.metric,
         "tokenizer": models.tokenizer_fingerprint(plan.teacher_reader.tokenizer),
         "max_length": plan.teacher_reader.max_length,
+        "stride": plan.teacher_reader.stride,
         "seed": plan.pipeline.seed,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
@@ -114,12 +116,13 @@ def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
     labels_alone = ObjectiveConfig(prediction=None, hard_label=HardLabel(weight=1.0))
     objective = Objective(labels_alone, None, task.label_loss, seed)
     checkpoints = folder.with_name(f"{folder.name}.checkpoints")
+    validation = encode([plan.dataset.validation], plan.classes, task, reader)
     course = fit(
         Distillation(model, objective, teacher=None),
         TrainingSet(
             encode([plan.dataset.train], plan.classes, task, reader), task.target_dtype, NoTeacher(), reader.longest
         ),
-        Validation(encode([plan.dataset.validation], plan.classes, task, reader), task, plan.metric),
+        Validation(validation, task, plan.metric),
         config,
         seed=seed,
         folder=checkpoints,
@@ -127,6 +130,7 @@ def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
         title="fine-tuning the teacher",
     )
     model.to("cpu").eval()  # type: ignore[arg-type]
+    settle(model, validation, task, "teacher.finetune")
     models.save(model, reader.tokenizer, folder)
     ready = Teacher(model, str(folder), round(course.seconds, 2), task.head_kind)
     write_json(folder / SUMMARY, {"finetune_seconds": ready.finetune_seconds, "fingerprint": ready.fingerprint})

@@ -63,7 +63,8 @@ def prepare_teaching(plan: Plan, teacher: Teacher, objective: Objective, tokens:
         _say(choice.reason)
         choice = _built(outputs, tokens, digests, choice)
     if choice.kept:
-        kept = Kept(outputs.columns(digests), frozen.reading, objective.further, plan.pipeline.seed, plan.task.of_words)
+        of_words = plan.task.segmentation is not None
+        kept = Kept(outputs.columns(digests), frozen.reading, objective.further, plan.pipeline.seed, of_words)
         return Teaching(frozen, kept, choice.reason, round(time.perf_counter() - began, 2))
     if objective.further > 0:
         mend = f"are drawn from the store, but {choice.reason}; or set it to batch"

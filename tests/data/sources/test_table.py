@@ -69,7 +69,7 @@ def test_a_file_of_another_kind_is_refused_with_the_kinds_that_there_are(tmp_pat
         open_source(str(tmp_path / "train.xlsx"), "data.source")
 
 
-@pytest.mark.parametrize("name", ["rows.json", "rows.CSV.zip", "rows"])
+@pytest.mark.parametrize("name", ["rows.xml", "rows.CSV.zip", "rows"])
 def test_a_file_of_another_kind_whose_name_could_be_a_hub_id_is_not_looked_for_on_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

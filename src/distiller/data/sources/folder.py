@@ -1,11 +1,15 @@
 """A folder of files that are called after their splits: train.csv, validation.jsonl, …"""
 
+import re
 from pathlib import Path
 
 from distiller.data.formats import SUFFIXES, read_file
 from distiller.data.rows import Rows
 from distiller.data.sources.source import Source
 from distiller.errors import UserError
+
+VERSION = re.compile(r"-v\d+\.\d+$")
+"""SQuAD's files are called train-v2.0.json and dev-v2.0.json."""
 
 
 class Folder(Source):
@@ -14,6 +18,7 @@ class Folder(Source):
     def __init__(self, files: dict[str, Path], name: str) -> None:
         self.name = name
         self._files = files
+        self.take_from({path.suffix for path in files.values()})
 
     @classmethod
     def opened(cls, name: str) -> "Folder | None":
@@ -25,7 +30,7 @@ class Folder(Source):
             raise UserError(name, f"holds no data files; they end in {', '.join(SUFFIXES)}")
         by_split: dict[str, Path] = {}
         for path in files:
-            other = by_split.setdefault(path.stem, path)
+            other = by_split.setdefault(VERSION.sub("", path.stem), path)
             if other != path:
                 raise UserError(name, f"holds both {other.name} and {path.name} for one split; move one away")
         return cls(by_split, name)

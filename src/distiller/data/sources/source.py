@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+from distiller.data.formats import KNOWN
 from distiller.data.rows import Rows
 from distiller.errors import UserError, unknown
 from distiller.labels import LabelKind
@@ -23,6 +24,12 @@ class Source(ABC):
     label: str | None = None
     label_kind: LabelKind | None = None
     metric: str | None = None
+
+    def take_from(self, suffixes: set[str]) -> None:
+        """Know of the columns what all files of a source say by their suffixes."""
+        known = [KNOWN.get(suffix.lower()) for suffix in suffixes]
+        if len(known) == 1 and known[0] is not None:
+            self.text, self.label, self.label_kind = known[0].text, known[0].label, known[0].kind
 
     @classmethod
     @abstractmethod

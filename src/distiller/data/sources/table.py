@@ -13,6 +13,7 @@ class Table(Source):
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
         self._path = path
+        self.take_from({path.suffix})
 
     @classmethod
     def opened(cls, name: str) -> "Table | None":

@@ -1,0 +1,175 @@
+"""Parts of contexts: all of it is read, nothing is cut off unseen, and places lead back to the characters."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import BertTokenizerFast, PreTrainedTokenizerFast
+
+from distiller import models as distiller_models
+from distiller.labels import Answer
+from distiller.tasks import tokenize
+from distiller.tasks.passages import NO_ANSWER, Room, cut, nearest_read
+from distiller.tasks.tokens import pieces_of
+
+SCRIPTS = [
+    "a",
+    "Zq",
+    "é",
+    "e\u0301",
+    "東",
+    "京都",
+    "한국",
+    "שלום",
+    "مرحبا",
+    "กขค",
+    "🙂",
+    "👩‍👩‍👧",
+    "½",
+    "1990s",
+    "'s",
+    "\u200b",
+]
+SPACES = [" ", "  ", "\t", "\n", "\u00a0", ""]
+SIGNS = [".", ",", "(", ")", "—", '"', "$", "`", "-"]
+CONTEXTS = st.lists(st.tuples(st.sampled_from(SCRIPTS + SIGNS), st.sampled_from(SPACES)), min_size=1, max_size=60).map(
+    lambda parts: "".join(piece + space for piece, space in parts)
+)
+CORPUS = ["the river (1990s) 'quoted' is long, and a - b $5 \"so\" é東京都한국 שלום مرحبا กขค 🙂 ½ e\u0301"] * 3
+
+
+def _byte_level() -> Any:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        CORPUS, trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet)
+    )
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, cls_token="<s>", sep_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+
+
+def _sentence_pieces() -> Any:
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer.train_from_iterator(
+        CORPUS, trainers.UnigramTrainer(vocab_size=200, special_tokens=special, unk_token="<unk>")
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, cls_token="<s>", sep_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+
+
+def _letters() -> Any:
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    return BertTokenizerFast(vocab={token: number for number, token in enumerate(vocabulary)})
+
+
+READERS: dict[str, Callable[[], Any]] = {
+    "word pieces": lambda: distiller_models.load_tokenizer("asset:minilm-l6", "test"),
+    "letters": _letters,
+    "byte level": _byte_level,
+    "sentence pieces": _sentence_pieces,
+}
+
+
+@pytest.fixture(scope="module", params=READERS)
+def reader(request: pytest.FixtureRequest) -> Any:
+    return READERS[request.param]()
+
+
+@given(CONTEXTS, st.integers(0, 12), st.data())
+@example("a" * 200, 4, None)
+def test_every_answer_is_found_again_where_it_stands(reader: Any, context: str, stride: int, data: Any) -> None:
+    pieces = pieces_of(context)
+    assume(pieces)
+    first = data.draw(st.integers(0, len(pieces) - 1)) if data else 0
+    last = data.draw(st.integers(first, min(len(pieces) - 1, first + 5))) if data else 0
+    start, end = pieces[first][0], pieces[last][1]
+    room = Room(reader, 32, stride)
+    passages = cut([("who is it?", context)], [(Answer(start, context[start:end]),)], ["q"], [room])
+    tokens = tokenize(passages.texts, reader, 32, "pieces", answers=True)
+    assert tokens.words is not None
+    seen: set[tuple[int, int]] = set()
+    at = 0
+    for number, ((_, text), places) in enumerate(zip(passages.texts, passages.places, strict=True)):
+        begins = places[0][0] - pieces_of(text)[0][0]
+        assert context[begins : begins + len(text)] == text
+        assert [(begins + left, begins + right) for left, right in pieces_of(text)] == places
+        assert at in range(places[0][0] + 1) or places[0] in seen  # no gap before it
+        at = places[-1][1]
+        seen |= {*places}
+        read = tokens.words.read_places(number)
+        assert len(read) == len(places) + 1
+        assert read[NO_ANSWER]
+        target = nearest_read(passages.targets[number], read)
+        if passages.targets[number] != (NO_ANSWER, NO_ANSWER):
+            assert (places[passages.targets[number][0] - 1][0], places[passages.targets[number][1] - 1][1]) == (
+                start,
+                end,
+            )
+            assert target[0] <= passages.targets[number][0]
+            assert all(read[place] for place in target)
+    assert seen == {*pieces}
+    whole = tokenize([("who is it?", context)], reader, 100_000, "pieces", answers=True)
+    assert whole.words is not None
+    # What a model reads of the whole it also reads of some part: nothing is cut off unseen.
+    longest = max((tokens.words.end - tokens.words.first).tolist())
+    if longest < 12:
+        somewhere = {
+            place
+            for number, places in enumerate(passages.places)
+            for place, is_read in zip(places, tokens.words.read_places(number)[1:], strict=True)
+            if is_read
+        }
+        of_whole = {place for place, is_read in zip(pieces, whole.words.read_places(0)[1:], strict=True) if is_read}
+        assert of_whole <= somewhere
+
+
+def test_parts_overlap_by_the_stride(reader: Any) -> None:
+    context = " ".join(f"w{number % 10}" for number in range(200))
+    for stride in (0, 6):
+        passages = cut([("who?", context)], [None], ["q"], [Room(reader, 32, stride)])
+        assert passages.targets == [(-100, -100)] * len(passages.texts)
+        for before, after in zip(passages.places, passages.places[1:], strict=False):
+            again = [place for place in after if place in before]
+            if stride == 0:
+                assert not again
+                continue
+            assert again
+            shared = reader(context[again[0][0] : again[-1][1]], add_special_tokens=False)["input_ids"]
+            assert len(shared) <= stride
+
+
+def test_a_question_that_is_very_long_leaves_half_of_the_room(reader: Any) -> None:
+    question = " ".join(["why"] * 100)
+    passages = cut([(question, "because of it")], [None], ["q"], [Room(reader, 32, 4)])
+    assert all(question.startswith(asked) for asked, _ in passages.texts)
+    assert "".join(text for _, text in passages.texts) == "because of it"
+
+
+def test_questions_keep_their_order_and_names(tiny_bert: Path) -> None:
+    tokenizer = distiller_models.load_tokenizer(str(tiny_bert), "test")
+    long = " ".join(["word"] * 60)
+    passages = cut(
+        [("a?", long), ("b?", "short")], [(), (Answer(0, "short"),)], ["first", "second"], [Room(tokenizer, 32, 8)]
+    )
+    assert passages.questions == sorted(passages.questions)
+    assert passages.questions[-1] == 1
+    assert passages.targets[-1] == (1, 1)
+    assert {*passages.targets[:-1]} == {(0, 0)}
+    assert passages.names == ["first", "second"]
