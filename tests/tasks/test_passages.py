@@ -173,3 +173,16 @@ def test_questions_keep_their_order_and_names(tiny_bert: Path) -> None:
     assert passages.targets[-1] == (1, 1)
     assert {*passages.targets[:-1]} == {(0, 0)}
     assert passages.names == ["first", "second"]
+
+
+def test_places_are_the_same_tokens_on_whichever_side_a_batch_is_padded() -> None:
+    texts = [("who?", "a b"), ("who is it?", "some more words")]
+    for side in ("right", "left"):
+        reader = READERS["word pieces"]()
+        reader.padding_side = side
+        tokens = tokenize(texts, reader, 32, "pieces", answers=True)
+        batch = tokens.batch([0, 1])
+        for row, (_, context) in enumerate(texts):
+            ids, places = batch["input_ids"][row].tolist(), batch["places"][row].tolist()
+            assert ids[places[0][0]] == reader.cls_token_id
+            assert [reader.decode(ids[first:end]) for first, end in places[1:] if first >= 0] == context.split()

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from distiller import UserError, distill, models
-from tiny_runs import pipeline_of, weights_of, write_reader_of_letters
+from tiny_runs import pipeline_of, weights_of, write_questions, write_reader_of_letters
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -89,3 +89,21 @@ def test_its_attention_is_found_or_the_objective_is_refused(family: Path, tmp_pa
         return
     record = distill(pipeline, tmp_path / "out").record
     assert np.isfinite(_losses(record.metrics["history"], f"raw.intermediate.{kind}")).all()
+
+
+def test_it_teaches_and_learns_where_answers_are(family: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    """Of a wider and deeper BERT, and of itself to a BERT that reads other tokens."""
+    write_questions(tmp_path / "squad.json", articles=20)
+    write_reader_of_letters(tmp_path / "letters")
+    shared: dict[str, Any] = {
+        "task": "question-answering",
+        "data": {"source": str(tmp_path / "squad.json"), "limit": None, "max_length": 48},
+        "objective": {"intermediate": {"type": "mse"}},
+        "training": {"epochs": 2},
+    }
+    for teacher, student in ((tiny_bert, family), (family, tmp_path / "letters")):
+        pipeline = pipeline_of(teacher, student={"model": str(student), "layers": None}, **shared)
+        record = distill(pipeline, tmp_path / f"out-{student.name}").record
+        losses = _losses(record.metrics["history"], "loss")
+        assert losses[-1] < losses[0]
+        assert record.teacher["outputs"]["kept"]
