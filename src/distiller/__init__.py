@@ -9,10 +9,13 @@ _ROOM_OF = {
     "Pipeline": "distiller.pipeline",
     "RunResult": "distiller.training",
     "UserError": "distiller.errors",
+    "SearchConfig": "distiller.search",
+    "SearchResult": "distiller.search",
     "distill": "distiller.training",
+    "search": "distiller.search",
 }
 
-__all__ = ["Pipeline", "RunResult", "UserError", "__version__", "distill"]
+__all__ = ["Pipeline", "RunResult", "SearchConfig", "SearchResult", "UserError", "__version__", "distill", "search"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,9 +19,13 @@ from distiller.tasks import TASKS, TaskName
 
 
 class TrainingConfig(FinetuneConfig):
-    """How the student learns: as a teacher does, but faster."""
+    """How the student learns: as a teacher does, but faster.
+
+    `seed` is that of the student alone (drawn weights, order of texts, dropout); null is that of the pipeline.
+    """
 
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
 
 
 class Pipeline(Config):

@@ -1,15 +1,18 @@
 """An encoder without a head for words learns to say masked ones."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForMaskedLM
 
 from distiller import UserError, models
@@ -166,3 +169,31 @@ def test_general_english_is_of_several_kinds() -> None:
 def test_an_encoder_that_is_not_there_is_named(own_cache: Path) -> None:
     with pytest.raises(UserError, match=r"adapt-masked-lm: './no' is a path, and there is no such folder"):
         adaptation.adapted("./no", [], 2)
+
+
+def _lose_a_layer(encoder: Path) -> None:
+    weights = load_file(encoder / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "encoder.layer.1." not in name}
+    save_file(kept, encoder / "model.safetensors", {"format": "pt"})
+
+
+def _cut_off_weights(encoder: Path) -> None:
+    os.truncate(encoder / "model.safetensors", 5000)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_lose_a_layer, r"is damaged: its weights do not fit its config\.json: bert\.encoder\..* is not there"),
+        (_cut_off_weights, r"is damaged \(.*\); save it again"),
+    ],
+)
+def test_a_damaged_encoder_is_refused_before_anything_is_made(
+    little_english: Path, tiny_bert: Path, tmp_path: Path, damage: Callable[[Path], None], said: str
+) -> None:
+    encoder = tmp_path / "encoder"
+    shutil.copytree(tiny_bert, encoder)
+    damage(encoder)
+    with pytest.raises(UserError, match=rf"^adapt-masked-lm: '{encoder}' {said}"):
+        adaptation.adapted(str(encoder), [], 2)
+    assert not (little_english / "adapted").exists()

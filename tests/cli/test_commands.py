@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 
 from distiller.cli.main import main, mend_of
 from distiller.version import __version__
@@ -76,6 +78,20 @@ def test_adapt_masked_lm_leaves_a_model_that_augmentation_takes(tiny_bert: Path,
     step = f"augmentation.steps=[{{type: contextual, model: {tmp_path / 'out' / 'masked-lm'}}}]"
     shown = _run("augment", pipeline, "--show", 3, "--set", step)
     assert shown.returncode == 0, shown.stderr
+
+
+def test_a_damaged_encoder_is_one_line_and_exit_code_2_and_leaves_nothing(tiny_bert: Path, tmp_path: Path) -> None:
+    encoder = tmp_path / "encoder"
+    shutil.copytree(tiny_bert, encoder)
+    weights = load_file(encoder / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "encoder.layer.1." not in name}
+    save_file(kept, encoder / "model.safetensors", {"format": "pt"})
+    pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
+    done = _run("adapt-masked-lm", pipeline, "--model", encoder, "--steps", 2, "--out", tmp_path / "out")
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.strip().split("\n")
+    assert line.startswith(f"adapt-masked-lm: '{encoder}' is damaged: its weights do not fit its config.json: ")
+    assert not (tmp_path / "out").exists()
 
 
 def test_doctor_says_what_is_there(tmp_path: Path, own_cache: Path) -> None:

@@ -20,6 +20,16 @@ def test_rows_are_those_that_safetensors_saved(tmp_path: Path, dtype: torch.dtyp
         assert torch.equal(mapped.at(torch.tensor([6, 0, 6])), values[[6, 0, 6]])
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (7, 0)])
+def test_what_is_empty_stays_so(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """A shard in which no text has a row, say."""
+    values = torch.empty(shape, dtype=torch.bfloat16)
+    save_file({"another": torch.arange(3), "values": values, "z": torch.ones(2)}, tmp_path / "file.safetensors")
+    read = MappedRows.of(tmp_path / "file.safetensors", "values").at(torch.arange(len(values)))
+    assert read.shape == shape
+    assert read.dtype == values.dtype
+
+
 def test_what_was_read_does_not_stay_in_memory(tmp_path: Path) -> None:
     save_file({"values": torch.ones(1000, 25_000)}, tmp_path / "file.safetensors")  # 100 MB
     mapped = MappedRows.of(tmp_path / "file.safetensors", "values")

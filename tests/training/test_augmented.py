@@ -13,7 +13,7 @@ from distiller.data import Examples
 from distiller.pipeline import Pipeline
 from distiller.training.augmented import augmented
 from distiller.training.plan import make_plan
-from tiny_runs import die, pipeline_of, same, weights_of
+from tiny_runs import die, pipeline_of, same, weights_of, write_things
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -184,3 +184,19 @@ def test_a_preview_shows_first_copies_and_what_the_teacher_says(tiny_bert: Path)
         assert 1 / 6 <= (text.said_before.confidence or 0) <= 1
     with pytest.raises(UserError, match=r"augmentation\.steps: are none"):
         training.preview(pipeline_of(tiny_bert), 5)
+
+
+def test_a_preview_says_how_sure_it_is_of_words_where_a_text_is_cut_off(tiny_bert: Path, tmp_path: Path) -> None:
+    """Of the six tokens that are read beside the special ones, a thing takes three: the words behind are not read."""
+    write_things(tmp_path / "things.jsonl")
+    pipeline = pipeline_of(
+        tiny_bert,
+        task="token-classification",
+        data={"source": str(tmp_path / "things.jsonl"), "limit": 100, "max_length": 8},
+        augmentation={"steps": [{"type": "spelling", "p": 0.5}]},
+    )
+    shown = training.preview(pipeline, 20)
+    assert max(len(text.before[0].split()) for text in shown) > 6
+    for saying in (saying for text in shown for saying in (text.said_before, text.said_after)):
+        assert saying.confidence is not None
+        assert 1 / 3 <= saying.confidence <= 1  # of three tags

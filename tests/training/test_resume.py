@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertConfig, BertModel
 
@@ -172,3 +173,31 @@ def test_what_differs_from_the_run_to_resume_is_named(tiny_bert: Path, tmp_path:
     distill(pipeline_of(tiny_bert), tmp_path / "out")
     with pytest.raises(UserError, match=r"training\.batch_size was 8, now 4"):
         distill(pipeline_of(tiny_bert, training={"batch_size": 4}), tmp_path / "out", resume=True)
+
+
+def _in_another_version(weights: dict[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
+    """What versions with other names, less in a checkpoint, more in it and other shapes would have written."""
+    embeddings = next(name for name in weights if name.endswith("word_embeddings.weight"))
+    return {
+        "renamed": {name.replace("student.", "pupil."): weight for name, weight in weights.items()},
+        "lacking": {name: weight for name, weight in weights.items() if not name.endswith("word_embeddings.lost")},
+        "more": {**weights, "objective.temperature": torch.ones(1)},
+        "wider": {**weights, embeddings: torch.ones(30522, 32)},
+    }
+
+
+def test_a_checkpoint_of_another_version_is_refused_and_stays_as_it_is(tiny_bert: Path, tmp_path: Path) -> None:
+    pipeline = pipeline_of(tiny_bert)
+    assert die(pipeline, tmp_path, "step", 13, signal.SIGKILL) == -signal.SIGKILL
+    checkpoint = tmp_path / "out" / "checkpoints" / "checkpoint-8"
+    file = checkpoint / "model.safetensors"
+    written = file.read_bytes()
+    for others in _in_another_version(load_file(file)).values():
+        save_file(others, file)
+        with pytest.raises(UserError) as refusal:
+            distill(pipeline, tmp_path / "out", resume=True)
+        mend = "was written by another version of Distiller: name another --out, or go on with that version"
+        assert str(refusal.value) == f"{checkpoint}: {mend}"
+        assert load_file(file).keys() == others.keys()
+    file.write_bytes(written)
+    assert distill(pipeline, tmp_path / "out", resume=True).record.status == "finished"

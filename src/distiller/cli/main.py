@@ -15,6 +15,7 @@ from distiller.cli.distill import distill
 from distiller.cli.doctor import doctor
 from distiller.cli.evaluate import evaluate
 from distiller.cli.finetune import finetune
+from distiller.cli.search import search
 from distiller.cli.store import store
 from distiller.errors import UserError
 from distiller.version import __version__
@@ -30,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, finetune, distill, evaluate, augment, adapt_masked_lm, doctor):
+for command in (demo, finetune, distill, evaluate, search, augment, adapt_masked_lm, doctor):
     app.command()(command)
 app.add_typer(store, name="store")
 
@@ -67,7 +68,8 @@ def main() -> NoReturn:
     except SystemExit as end:
         if end.code == STOPPED:
             typer.echo(
-                "stopped; nothing is lost: distill goes on with --resume, demo and finetune by themselves", err=True
+                "stopped; nothing is lost: distill goes on with --resume, search, demo and finetune by themselves",
+                err=True,
             )
         raise
     sys.exit(0)

@@ -4,14 +4,18 @@ from distiller.report.augmentation import augmentation_table, write_augmentation
 from distiller.report.inventory import store_table, write_inventory
 from distiller.report.page import write
 from distiller.report.rows import Entry
+from distiller.report.search import search_sentences, search_table, write_search
 from distiller.report.terminal import comparison
 
 __all__ = [
     "Entry",
     "augmentation_table",
     "comparison",
+    "search_sentences",
+    "search_table",
     "store_table",
     "write",
     "write_augmentation",
     "write_inventory",
+    "write_search",
 ]

@@ -1,17 +1,11 @@
-"""How the runs went, as pictures: scalable, inside the page, the same bytes for the same record."""
+"""How the runs went, as pictures."""
 
-import io
 import math
 from collections.abc import Sequence
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-
+from distiller.report.drawing import GREY, as_svg, figure_of, with_legend
 from distiller.report.rows import Entry
 
-GREY = "#808080"
 MUTUAL_INFORMATION, MAPPING = "mutual_information.", "mapping."
 LEGEND_FITS = 8
 LOWEST_NATS = -0.5
@@ -24,12 +18,12 @@ def validation(entries: Sequence[Entry]) -> str | None:
     curves = {entry.title: _points(entry, "epoch", f"eval_{primary}") for entry in entries}
     if primary is None or not any(curves.values()):
         return None
-    figure, axes = _figure("epoch", f"validation {primary}")
+    figure, axes = figure_of("epoch", f"validation {primary}")
     for title, points in curves.items():
         axes.plot(*zip(*points, strict=True), marker="o", label=title)
     teacher = entries[0].record.metrics["teacher"]["validation"][primary]
     axes.axhline(teacher, linestyle="--", color=GREY, label="teacher")
-    return _svg(figure, axes)
+    return with_legend(figure, axes)
 
 
 def loss(entry: Entry) -> str | None:
@@ -42,12 +36,12 @@ def loss(entry: Entry) -> str | None:
     if not terms:
         return None
     balanced = entry.record.pipeline.get("objective", {}).get("balance") == "ema"
-    figure, axes = _figure("step", "loss before it is balanced" if balanced else "weighted loss")
+    figure, axes = figure_of("step", "loss before it is balanced" if balanced else "weighted loss")
     for term in terms:
         axes.plot(*zip(*_points(entry, "step", f"raw.{term}" if balanced else term), strict=True), label=term)
     if balanced:
         axes.set_yscale("symlog", linthresh=1e-3)
-    return _svg(figure, axes)
+    return with_legend(figure, axes)
 
 
 def mutual_information(entry: Entry) -> str | None:
@@ -58,7 +52,7 @@ def mutual_information(entry: Entry) -> str | None:
     names = _pairs(entry, MUTUAL_INFORMATION)
     if not names:
         return None
-    figure, axes = _figure("step", "mutual information, nats")
+    figure, axes = figure_of("step", "mutual information, nats")
     highest = max(teacher for _, teacher in names.values())
     for name, (student, teacher) in names.items():
         points = zip(*_points(entry, "step", name), strict=True)
@@ -71,7 +65,7 @@ def mutual_information(entry: Entry) -> str | None:
     axes.set_ylim(bottom=max(lowest, LOWEST_NATS))
     columns = math.ceil(len(names) / LEGEND_FITS)
     axes.legend(title="student of teacher layer", ncols=columns, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return _svg(figure, axes)
+    return with_legend(figure, axes)
 
 
 def mapping(entry: Entry) -> str | None:
@@ -81,7 +75,7 @@ def mapping(entry: Entry) -> str | None:
         return None
     students, teachers = (sorted({pair[side] for pair in names.values()}) for side in (0, 1))
     weights = [[0.0] * len(teachers) for _ in students]
-    figure, axes = _figure("teacher layer", "student layer")
+    figure, axes = figure_of("teacher layer", "student layer")
     for name, (student, teacher) in names.items():
         row, column = students.index(student), teachers.index(teacher)
         weights[row][column] = _points(entry, "step", name)[-1][1]
@@ -89,7 +83,7 @@ def mapping(entry: Entry) -> str | None:
     axes.imshow(weights, cmap="Blues", vmin=0.0, aspect="auto")
     axes.set_xticks(range(len(teachers)), labels=[str(layer) for layer in teachers])
     axes.set_yticks(range(len(students)), labels=[str(layer) for layer in students])
-    return _drawing(figure, axes)
+    return as_svg(figure, axes)
 
 
 def _pairs(entry: Entry, prefix: str) -> dict[str, tuple[int, int]]:
@@ -110,35 +104,3 @@ def _is_term(name: str) -> bool:
 
 def _points(entry: Entry, x: str, y: str) -> list[tuple[float, float]]:
     return [(step[x], step[y]) for step in entry.record.metrics.get("history", []) if x in step and y in step]
-
-
-def _figure(x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
-    axes = figure.subplots()
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    for part in (axes.xaxis.label, axes.yaxis.label):
-        part.set_color(GREY)
-    axes.tick_params(colors=GREY)
-    return figure, axes
-
-
-def _svg(figure: Figure, axes: Axes) -> str:
-    legend = axes.get_legend() or axes.legend()
-    legend.set_frame_on(False)
-    for text in (legend.get_title(), *legend.get_texts()):
-        text.set_color(GREY)
-    return _drawing(figure, axes)
-
-
-def _drawing(figure: Figure, axes: Axes) -> str:
-    figure.patch.set_alpha(0)
-    axes.patch.set_alpha(0)
-    stream = io.StringIO()
-    # Text stays text, and ids are the same each time.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "distiller", "text.parse_math": False}):
-        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
-    drawing = stream.getvalue()
-    return drawing[drawing.index("<svg") :]

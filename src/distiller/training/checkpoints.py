@@ -30,6 +30,17 @@ class CheckpointByTime(TrainerCallback):
         self._last = time.monotonic()
 
 
+class StopAfter(TrainerCallback):
+    """Stop when so many epochs are done, with the checkpoint of the last one to go on from."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if round(float(state.epoch)) >= self._epochs:
+            control.should_training_stop = True
+
+
 def _ends_epoch(args: Any, state: Any) -> bool:
     return int(state.global_step) % (int(state.max_steps) // int(args.num_train_epochs)) == 0
 
@@ -47,6 +58,13 @@ def make_ready(folder: Path) -> None:
         if state["best_global_step"] is not None:
             best = folder / f"checkpoint-{state['best_global_step']}"
             write_json(checkpoint / STATE, {**state, "best_model_checkpoint": str(best)})
+
+
+def epochs_done(folder: Path) -> int:
+    """How many epochs the last whole checkpoint in a folder has seen to their end; 0 if there is none."""
+    states = [folder / name / STATE for name in sorted(path.name for path in folder.glob("checkpoint-*"))]
+    epochs = [json.loads(state.read_text(encoding="utf-8"))["epoch"] for state in states if state.exists()]
+    return int(max(epochs, default=0) + 1e-6)
 
 
 def logged(checkpoint: Path) -> list[dict[str, float]] | None:

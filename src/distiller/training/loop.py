@@ -10,7 +10,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from distiller.models import FinetuneConfig, quiet
 from distiller.training import precision
-from distiller.training.checkpoints import CheckpointByTime, make_ready
+from distiller.training.checkpoints import CheckpointByTime, StopAfter, epochs_done, logged, make_ready
 from distiller.training.distillation import Distillation
 from distiller.training.dropout import fast_dropout
 from distiller.training.examples import TrainingSet
@@ -31,11 +31,13 @@ class Course:
         history: What was logged, in order: per step the loss and its terms, per epoch the validation metrics.
         seconds: Time spent on training steps, over all resumptions.
         examples_per_second: Texts learned from in that time.
+        epochs: How many are done.
     """
 
     history: list[dict[str, float]]
     seconds: float
     examples_per_second: float
+    epochs: int
 
 
 def fit(
@@ -48,6 +50,7 @@ def fit(
     folder: Path,
     section: str,
     title: str,
+    until: int | None = None,
 ) -> Course:
     """Train `distillation` in place and leave it with the weights of its best checkpoint on the validation metric.
 
@@ -63,11 +66,16 @@ def fit(
         folder: Where checkpoints are kept.
         section: The part of the pipeline that `config` is, for errors.
         title: What the progress bar says.
+        until: After how many epochs to stop for now; None for all of them. What a later call goes on with is the same.
 
     Raises:
-        UserError: If a loss is not finite: which term, at which step, what to lower.
+        UserError: If a loss is not finite: which term, at which step, what to lower. If the checkpoint has other
+            weights than `distillation`: another version of this program wrote it.
     """
     make_ready(folder)
+    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    if until is not None and last is not None and epochs_done(folder) >= until:
+        return _course(logged(Path(last)) or [], epochs_done(folder), len(examples))
     bar = ProgressBar(title, validation.metric)
     student = distillation.student
     with (
@@ -83,7 +91,12 @@ def fit(
             train_dataset=examples,
             eval_dataset=examples,
             data_collator=examples.collate,
-            callbacks=[bar, CheckpointByTime(config.checkpoint_minutes), FreedMemoryGivenBack()],
+            callbacks=[
+                bar,
+                CheckpointByTime(config.checkpoint_minutes),
+                FreedMemoryGivenBack(),
+                *([] if until is None else [StopAfter(until)]),
+            ],
             validation=validation,
             section=section,
             seed=seed,
@@ -91,14 +104,18 @@ def fit(
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
         try:
-            trainer.train_from(get_last_checkpoint(str(folder)) if folder.is_dir() else None)
+            trainer.train_from(last)
         finally:
             bar.stop()
     if trainer.state.best_model_checkpoint is None:
         raise RuntimeError(f"no best checkpoint is left in {folder}")
-    history = [_finite(entry) for entry in trainer.state.log_history if "train_runtime" not in entry]
+    return _course(trainer.state.log_history, round(float(trainer.state.epoch or 0)), len(examples))
+
+
+def _course(log: list[dict[str, float]], epochs: int, examples: int) -> Course:
+    history = [_finite(entry) for entry in log if "train_runtime" not in entry]
     seconds = history[-1]["seconds"]
-    return Course(history, seconds, config.epochs * len(examples) / seconds)
+    return Course(history, seconds, epochs * examples / seconds, epochs)
 
 
 def _finite(entry: dict[str, float]) -> dict[str, float]:

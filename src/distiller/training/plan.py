@@ -74,6 +74,12 @@ class Plan:
         """The splits that the student learns from, besides copies of them."""
         return [self.dataset.train, *([self.dataset.unlabelled] if self.dataset.unlabelled else [])]
 
+    @property
+    def student_seed(self) -> int:
+        """Of all that is drawn for the student alone."""
+        seed = self.pipeline.training.seed
+        return self.pipeline.seed if seed is None else seed
+
     def layers(self, student: PretrainedConfig, teacher: PretrainedConfig) -> Layers | None:
         """What the intermediate objective compares; None if there is none."""
         intermediate = self.pipeline.objective.between_layers
@@ -89,8 +95,25 @@ class Plan:
         )
 
 
-def make_plan(pipeline: Pipeline) -> Plan:
+def check(pipeline: Pipeline, dataset: Dataset | None = None) -> None:
+    """Refuse a pipeline whose parts do not fit together; nothing is computed.
+
+    Args:
+        pipeline: Any.
+        dataset: That of the pipeline, if it has been read already.
+
+    Raises:
+        UserError: As `make_plan`.
+    """
+    make_plan(pipeline, dataset)
+
+
+def make_plan(pipeline: Pipeline, dataset: Dataset | None = None) -> Plan:
     """Load data, tokenizers and configs, and check that all parts of the pipeline fit together.
+
+    Args:
+        pipeline: Any.
+        dataset: That of the pipeline, if it has been read already.
 
     Raises:
         UserError: Naming the field, file or row that does not fit, and the mend.
@@ -105,7 +128,7 @@ def make_plan(pipeline: Pipeline) -> Plan:
     if pipeline.student.layers is not None:
         models.check_layers(pipeline.student.layers, teacher, task.head_kind)
     pairs = _pairs(pipeline, student, teacher)
-    dataset = data.load(pipeline.data, task.label_kind, pipeline.seed)
+    dataset = dataset or data.load(pipeline.data, task.label_kind, pipeline.seed)
     between = pipeline.objective.between_layers
     _check_augmentation(pipeline, dataset.columns.text)
     if between is not None:

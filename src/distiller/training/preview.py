@@ -79,6 +79,7 @@ def _sayings(predictions: Predictions, plan: Plan) -> list[Saying]:
         return [_several(row, plan.classes) for row in expit(logits)]
     if plan.task.segmentation is not None:
         tags, sure = guessed_tags(predictions), softmax(np.nan_to_num(logits), axis=1).max(axis=1)
+        sure = np.where(np.isnan(logits).all(axis=1), 1.0, sure)  # it says nothing of words that it does not read
         return [*map(_of_words, predictions.by_text(tags), predictions.by_text(sure))]
     probabilities = softmax(logits, axis=1)
     return [Saying(plan.classes[int(row.argmax())], float(row.max())) for row in probabilities]

@@ -1,7 +1,6 @@
 """One run, from a pipeline to a student and its record."""
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -31,6 +30,7 @@ from distiller.training.plan import Plan, classes_of, make_plan, read_by
 from distiller.training.random_state import isolated_random_state
 from distiller.training.signal import Asked, AskedBesideKept, AskedTogether
 from distiller.training.teacher import Teacher, prepare
+from distiller.training.teacher_scores import SIZE, teacher_scores
 from distiller.training.teaching import prepare_teaching
 from distiller.training.trainer import Validation
 from distiller.training.transfer import mutual_information
@@ -62,15 +62,36 @@ def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunRes
         UserError: If the pipeline, the data or `out` is not usable, the loss is not finite, or the data or a model is
             not what an earlier call had.
     """
+    return RunResult(_run(pipeline, Path(out), resume=resume, until=None, timed=True), Path(out) / STUDENT)
+
+
+def advance(pipeline: Pipeline, out: Path, until: int, *, timed: bool) -> RunRecord:
+    """As `distill` with `resume`, but only until so many epochs are done: a later call goes on from there.
+
+    The record that this leaves has the status `stopped` if there are further epochs, and what is known so far; its
+    `metrics.epochs` says how many are done.
+
+    Args:
+        pipeline: The point of the search space to run.
+        out: Its folder.
+        until: After how many epochs to stop for now.
+        timed: Whether the latency of a finished student is measured.
+
+    Raises:
+        UserError: As `distill`.
+    """
+    return _run(pipeline, out, resume=True, until=until, timed=timed)
+
+
+def _run(pipeline: Pipeline, out: Path, *, resume: bool, until: int | None, timed: bool) -> RunRecord:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("WORLD_SIZE", "a run is one process; start it without torchrun or accelerate launch")
-    out = Path(out)
     finished = _earlier(out, pipeline, resume=resume)
     plan = make_plan(pipeline)
     found = inputs.fingerprints(plan)
     inputs.check_same(out, found)
     if finished is not None:
-        return RunResult(finished, out / STUDENT)
+        return finished
     record = new_record(pipeline.model_dump(), pipeline.seed)
     record.data = plan.dataset.describe()
     reset_peak_memory()
@@ -79,10 +100,13 @@ def distill(pipeline: Pipeline, out: str | Path, resume: bool = False) -> RunRes
     with _recorded(record, out):
         teacher = prepare(plan, found["teacher"])
         record.teacher = {"model": pipeline.teacher.model, **models.describe(teacher.model)}
-        student, course = _learn(plan, teacher, record, out)
+        student, course = _learn(plan, teacher, record, out, until)
         record.student = models.describe(student)
-        _measure(plan, teacher, student, course, record, out)
-    return RunResult(record, out / STUDENT)
+        _note(plan, teacher, course, record)
+        if course.epochs == pipeline.training.epochs:
+            _measure(plan, teacher, student, record, out, timed=timed)
+            record.status = "finished"
+    return record
 
 
 def finetune(pipeline: Pipeline, out: str | Path) -> Path:
@@ -199,12 +223,13 @@ def _recorded(record: RunRecord, out: Path) -> Iterator[None]:
         record.metrics = {"error": str(error)}
         record.write(out)
         raise
-    record.status = "finished"
     record.write(out)
 
 
-def _learn(plan: Plan, teacher: Teacher, record: RunRecord, out: Path) -> tuple[PreTrainedModel, Course]:
-    """Build the student, train it, save it: what was saved, and how it went."""
+def _learn(
+    plan: Plan, teacher: Teacher, record: RunRecord, out: Path, until: int | None
+) -> tuple[PreTrainedModel, Course]:
+    """Build the student, train it, save it if it has learned to the end: what was saved, and how it went."""
     pipeline, task = plan.pipeline, plan.task
     student, objective = _student_and_objective(plan, teacher)
     examples, held_out, answering = _examples(plan, teacher, objective, record)
@@ -220,11 +245,14 @@ def _learn(plan: Plan, teacher: Teacher, record: RunRecord, out: Path) -> tuple[
             examples,
             Validation(validation, task, plan.metric),
             pipeline.training,
-            seed=pipeline.seed,
+            seed=plan.student_seed,
             folder=out / "checkpoints",
             section="training",
             title="distilling the student",
+            until=until,
         )
+    if course.epochs < pipeline.training.epochs:
+        return student, course
     settle(student, validation, task, "training")
     models.save(student, plan.student_reader.tokenizer, out / STUDENT)
     if held_out is not None:
@@ -237,11 +265,12 @@ def _learn(plan: Plan, teacher: Teacher, record: RunRecord, out: Path) -> tuple[
 def _student_and_objective(plan: Plan, teacher: Teacher) -> tuple[PreTrainedModel, Objective]:
     """As they are before any training."""
     pipeline, head = plan.pipeline, plan.task.head(plan.classes)
+    seed = plan.student_seed
     student = models.build_student(
-        pipeline.student, teacher.model, pipeline.teacher.model, head, pipeline.seed, plan.task.head_kind
+        pipeline.student, teacher.model, pipeline.teacher.model, head, seed, plan.task.head_kind
     )
     layers = plan.layers(student.config, teacher.model.config)
-    return student, Objective(pipeline.objective, layers, plan.task.label_loss, pipeline.seed)
+    return student, Objective(pipeline.objective, layers, plan.task.label_loss, seed)
 
 
 def _examples(
@@ -289,30 +318,16 @@ def _as_both_read(plan: Plan, splits: list[Examples]) -> tuple[Encoded, Tokens]:
     return read, encode(splits, plan.classes, plan.task, others, pieces=plan.by_words, beside=own).tokens
 
 
-def _measure(
-    plan: Plan, teacher: Teacher, student: PreTrainedModel, course: Course, record: RunRecord, out: Path
-) -> None:
-    """Fill the record: both models on validation and test, the one time that test is looked at; then their speed."""
-    readers = {"teacher": plan.teacher_reader, "student": plan.student_reader}
-    loaded = {"teacher": teacher.model, "student": student}
-    splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
-    read = {
-        name: {split: encode([examples], plan.classes, plan.task, reader) for split, examples in splits.items()}
-        for name, reader in readers.items()
+def _note(plan: Plan, teacher: Teacher, course: Course, record: RunRecord) -> None:
+    """What is known as soon as some epochs are done."""
+    scores = teacher_scores(plan, teacher)
+    record.teacher[SIZE] = scores.pop(SIZE)
+    record.metrics |= {
+        "primary": plan.metric,
+        "epochs": course.epochs,
+        "teacher": scores,
+        "history": course.history,
     }
-    for name in readers:
-        _settle_if_need_be(loaded[name], read[name]["validation"], plan.task, "training")
-    scores = {
-        name: {
-            split: plan.task.scores(judged(loaded[name], read[name][split], plan.task, "training")) for split in splits
-        }
-        for name in readers
-    }
-    score, teacher_score = (scores[name]["test"][plan.metric] for name in ("student", "teacher"))
-    record.metrics |= {"primary": plan.metric, "split": "test", "score": score, **scores, "history": course.history}
-    record.retention = score / teacher_score if teacher_score > 0 else None
-    record.student["size_mb"] = round(models.size_on_disk(out / STUDENT) / 1e6, 2)
-    record.teacher["size_mb"] = round(_saved_size(plan, teacher) / 1e6, 2)
     record.cost = {
         "finetune_seconds": teacher.finetune_seconds,
         "augmentation_seconds": record.cost["augmentation_seconds"],
@@ -321,11 +336,21 @@ def _measure(
         "examples_per_second": round(course.examples_per_second, 1),
         "peak_memory_mb": peak_memory_mb(),
     }
-    record.latency = compare_latency({name: (loaded[name], read[name]["test"].tokens) for name in readers})
 
 
-def _saved_size(plan: Plan, teacher: Teacher) -> int:
-    """Bytes of the teacher saved as the student is, in float32, whatever else lies in the folder that it came from."""
-    with tempfile.TemporaryDirectory() as folder:
-        models.save(teacher.model, plan.teacher_reader.tokenizer, Path(folder) / "teacher")
-        return models.size_on_disk(Path(folder) / "teacher")
+def _measure(
+    plan: Plan, teacher: Teacher, student: PreTrainedModel, record: RunRecord, out: Path, *, timed: bool
+) -> None:
+    """Fill the record: the student on validation and test, the one time that test is looked at; the speed of both."""
+    read = {
+        split: encode([examples], plan.classes, plan.task, plan.student_reader)
+        for split, examples in {"validation": plan.dataset.validation, "test": plan.dataset.test}.items()
+    }
+    scores = {split: plan.task.scores(judged(student, read[split], plan.task, "training")) for split in read}
+    score, teacher_score = scores["test"][plan.metric], record.metrics["teacher"]["test"][plan.metric]
+    record.metrics |= {"split": "test", "score": score, "student": scores}
+    record.retention = score / teacher_score if teacher_score > 0 else None
+    record.student[SIZE] = round(models.size_on_disk(out / STUDENT) / 1e6, 2)
+    if timed:
+        asked = encode([plan.dataset.test], plan.classes, plan.task, plan.teacher_reader).tokens
+        record.latency = compare_latency({"teacher": (teacher.model, asked), "student": (student, read["test"].tokens)})

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import safetensors.torch
 import torch
+from safetensors import safe_open
 from torch import Tensor
 from transformers import Trainer
 
@@ -22,6 +23,8 @@ from distiller.training.evaluation import predict
 from distiller.training.examples import Encoded, TrainingSet
 from distiller.training.sampler import LengthBucketSampler
 from distiller.training.vocabulary import SeenRows
+
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,14 @@ class DistillationTrainer(Trainer):
         super().log(logs, start_time)
 
     def train_from(self, checkpoint: str | None) -> None:
-        """Train, going on from that checkpoint if there is one, and counting the seconds up to it."""
+        """Train, going on from that checkpoint if there is one, and counting the seconds up to it.
+
+        Raises:
+            UserError: If the checkpoint has other weights than what is trained.
+        """
+        if checkpoint and not _has_weights_of(Path(checkpoint), self.accelerator.unwrap_model(self.model)):
+            mend = "was written by another version of Distiller: name another --out, or go on with that version"
+            raise UserError(checkpoint, mend)
         earlier = logged(Path(checkpoint)) if checkpoint else None
         self._clock.start(earlier[-1]["seconds"] if earlier else 0.0)
         self.train(resume_from_checkpoint=checkpoint)
@@ -145,7 +155,22 @@ class DistillationTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_model(self.accelerator.unwrap_model(self.model), str(folder / "model.safetensors"))
+        safetensors.torch.save_model(self.accelerator.unwrap_model(self.model), str(folder / WEIGHTS))
+
+
+def _has_weights_of(checkpoint: Path, module: torch.nn.Module) -> bool:
+    """Whether a checkpoint has all that a module would save, in the same shapes, and nothing else.
+
+    The names and shapes are in the header of the file. Of weights that share their memory one stands for all of them
+    there, whichever.
+    """
+    with safe_open(checkpoint / WEIGHTS, framework="pt") as file:
+        saved = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    state = module.state_dict()
+    if any(name not in state or [*state[name].shape] != shape for name, shape in saved.items()):
+        return False
+    memory = {state[name].untyped_storage().data_ptr() for name in saved}
+    return all(weight.untyped_storage().data_ptr() in memory for weight in state.values())
 
 
 def _learning_rate_factors(module: torch.nn.Module) -> dict[torch.nn.Parameter, float]:

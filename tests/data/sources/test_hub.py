@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import datasets
 import pytest
-from datasets import ClassLabel, DatasetInfo, Features, SplitDict, SplitInfo, Value
+from datasets import ClassLabel, DatasetInfo, Features, List, SplitDict, SplitInfo, Value
 from datasets.arrow_writer import ArrowWriter
 
 from conformance.data_sources import SourceConformance
@@ -17,25 +19,33 @@ from distiller.data import DataConfig, Splits, load
 from distiller.data.sources import open_source
 from distiller.data.sources.hub import Hub
 from distiller.errors import UserError
+from distiller.labels import LabelKind
 
 NAMES = ["negative", "positive"]
 FEATURES = Features({"sentence": Value("string"), "label": ClassLabel(names=NAMES), "stars": Value("float64")})
+LISTS = Features({**FEATURES, "label": List(ClassLabel(names=NAMES))})
 SIZES = {"train": 40, "validation": 6, "test": 4}
 
 
-def _cached(cache: Path, config: str) -> None:
+def _one_class(split: str, row: int) -> int:
+    return -1 if split == "test" else row % 2
+
+
+def _cached(
+    cache: Path, config: str, features: Features = FEATURES, label_of: Callable[[str, int], Any] = _one_class
+) -> None:
     """Write what the library leaves in its cache after it has loaded `house/reviews` from the hub."""
     folder = cache / "house___reviews" / config / "0.0.0" / ("0" * 40)
     folder.mkdir(parents=True)
     for split, size in SIZES.items():
-        with ArrowWriter(path=str(folder / f"reviews-{split}.arrow"), features=FEATURES) as writer:
+        with ArrowWriter(path=str(folder / f"reviews-{split}.arrow"), features=features) as writer:
             for row in range(size):
-                label = -1 if split == "test" else row % 2
+                label = label_of(split, row)
                 writer.write({"sentence": f"{config} {split} {row}", "label": label, "stars": row / 2})
             writer.finalize()
     splits = SplitDict({name: SplitInfo(name, 0, size, dataset_name="reviews") for name, size in SIZES.items()})
     DatasetInfo(
-        features=FEATURES,
+        features=features,
         splits=splits,
         builder_name="parquet",
         dataset_name="reviews",
@@ -85,6 +95,26 @@ def test_a_test_split_without_labels_that_nobody_named_is_cut_from_train(name: s
     assert len(dataset.train) + len(dataset.test) == SIZES["train"]
     assert all(text.startswith("short train") for (text,) in dataset.test.texts)
     assert len(dataset.validation) == SIZES["validation"]
+
+
+@pytest.mark.parametrize("withheld", [[-1, -1], [0, -1], [None], None])
+@pytest.mark.parametrize(
+    ("kind", "refusal"), [("sets", r"has no label \(rows 1, 2, 3, 4\)"), ("tags", r"holds no tags \(row 1\)")]
+)
+def test_a_list_of_classes_of_which_any_is_withheld_is_no_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: LabelKind, refusal: str, withheld: list[int | None] | None
+) -> None:
+    def label_of(split: str, row: int) -> list[int | None] | None:
+        return withheld if split == "test" else [row % 2, 1, 0]
+
+    _cached(tmp_path, "lists", LISTS, label_of)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path))
+    config = DataConfig(source="house/reviews:lists", text=["sentence"])
+    dataset = load(config, kind, seed=0)
+    assert dataset.classes == NAMES
+    assert len(dataset.train) + len(dataset.test) == SIZES["train"]
+    with pytest.raises(UserError, match=rf"^house/reviews:lists test: column 'label' {refusal}"):
+        load(config.replace(splits=Splits(test="test")), kind, seed=0)
 
 
 @pytest.mark.parametrize("word", ["csv", "json", "text", "parquet", "csv:default", "imagefolder"])

@@ -1,0 +1,259 @@
+"""The loop of a search: proposes, runs, compares, and goes on where it was stopped, whatever stopped it."""
+
+import re
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+from pydantic import ValidationError
+
+from distiller import data, tasks, training
+from distiller.data import Dataset
+from distiller.errors import UserError
+from distiller.files import write_json
+from distiller.pipeline import Pipeline
+from distiller.runs import FILE, RunRecord, new_record
+from distiller.schema import validated
+from distiller.search.config import SearchConfig
+from distiller.search.executors import Ended, Executor, Job
+from distiller.search.halving import rungs
+from distiller.search.point import placed
+from distiller.search.progress import Progress
+from distiller.search.study import FAILURE, Study
+from distiller.search.trial import RUN, Outcome, prepare_folder
+
+RUNS = "runs"
+MOST_DEATHS = 5
+"""So often in a row the process of a job may die before the trial counts as failed."""
+ALIKE = 5
+"""If so many trials fail first, and all alike, the search ends with the reason."""
+LOOK_SECONDS = 1.0
+
+
+@dataclass
+class Driver:
+    """Runs the trials of a study.
+
+    Attributes:
+        config: Of the search.
+        base: The pipeline that points are placed in.
+        study: What has been proposed and what came of it.
+        executor: Where trials run.
+        out: The folder of the search.
+        progress: What is shown meanwhile.
+    """
+
+    config: SearchConfig
+    base: Pipeline
+    study: Study
+    executor: Executor
+    out: Path
+    progress: Progress
+    _active: dict[str, Job] = field(default_factory=dict)
+    _deaths: Counter[str] = field(default_factory=Counter)
+    _began: float = field(default_factory=time.monotonic)
+    _exhausted: bool = False
+
+    def run(self) -> None:
+        """Until the search has ended.
+
+        Raises:
+            UserError: If nothing can come of it: no point is a pipeline, or the first trials all fail alike.
+        """
+        while True:
+            trials = self.study.trials()
+            self._fill(trials)
+            if not self._active:
+                return
+            for ended in self.executor.wait(LOOK_SECONDS):
+                self._take(ended)
+            self._refuse_to_fail_alike(self.study.trials())
+            self.progress.show(self.study.trials(), len(self._active))
+
+    def run_again(self, pipelines: Mapping[str, Pipeline]) -> dict[str, Outcome]:
+        """Train pipelines to their end, side by side: what came of each, by name; of those that fail nothing."""
+        waiting = dict(pipelines)
+        found: dict[str, Outcome] = {}
+        while waiting or self._active:
+            while waiting and len(self._active) < self.executor.workers:
+                name = next(iter(waiting))
+                pipeline = waiting.pop(name)
+                done = self._start(name, pipeline, pipeline.training.epochs)
+                if done is not None:
+                    found[name] = done
+            for ended in self.executor.wait(LOOK_SECONDS) if self._active else []:
+                job = self._active.pop(ended.job.name)
+                outcome = self._outcome(ended)
+                if outcome is not None:
+                    found[job.name] = outcome
+                elif self._deaths[job.name] < MOST_DEATHS:
+                    self._submit(job)
+        return {name: outcome for name, outcome in found.items() if outcome.status == "finished"}
+
+    def folder(self, name: str) -> Path:
+        """That of a trial."""
+        return self.out / RUNS / name
+
+    def pipeline(self, point: Mapping[str, Any]) -> Pipeline:
+        """That of a point.
+
+        Raises:
+            UserError: If it is none.
+        """
+        return validated(Pipeline, placed(self.base.model_dump(), point), "point")
+
+    def _fill(self, trials: list[FrozenTrial]) -> None:
+        """Give every worker something to do: what was begun before, then what is new."""
+        begun = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
+        for number in begun:
+            if len(self._active) < self.executor.workers and _name(number) not in self._active:
+                self._go_on(number, self.study.point(self.study.running(number)))
+        ahead = len(trials)
+        while len(self._active) < self.executor.workers and self._may_propose(trials, ahead):
+            proposed = self.study.propose(self._why_not)
+            self._exhausted = proposed is None
+            if proposed is not None:
+                ahead += 1
+                self._go_on(*proposed)
+
+    def _may_propose(self, trials: list[FrozenTrial], ahead: int) -> bool:
+        if self._exhausted or ahead >= self.config.trials:
+            return False
+        if self.config.timeout is not None and time.monotonic() - self._began >= self.config.timeout:
+            return False
+        return self.config.budget is None or self._spent(trials) < self.config.budget
+
+    def _spent(self, trials: list[FrozenTrial]) -> float:
+        """Seconds of training of all trials."""
+        outcomes = [Outcome.read(self.folder(_name(trial.number))) for trial in trials]
+        return sum(outcome.seconds for outcome in outcomes if outcome is not None)
+
+    def _why_not(self, point: Mapping[str, Any]) -> str | None:
+        try:
+            training.check(self.pipeline(point), self._dataset(point))
+        except (UserError, ValidationError) as error:
+            return str(error)
+        return None
+
+    def _dataset(self, point: Mapping[str, Any]) -> Dataset | None:
+        """That of the base, read once, where a point does not touch it."""
+        if any(path.partition(".")[0] in ("data", "task", "seed") for path in point):
+            return None
+        if not hasattr(self, "_read"):
+            self._read = data.load(self.base.data, tasks.build(self.base.task).label_kind, self.base.seed)
+        return self._read
+
+    def _go_on(self, number: int, point: Mapping[str, Any]) -> None:
+        """Start the next part of a trial, or take what is known of it already."""
+        pipeline = self.pipeline(point)
+        done = {trial.number: trial for trial in self.study.trials()}[number].intermediate_values
+        stops = [*self._rungs(pipeline), pipeline.training.epochs]
+        until = next(stop for stop in stops if stop not in done)
+        outcome = self._start(_name(number), pipeline, until)
+        if outcome is not None:
+            self._note(number, outcome)
+
+    def _rungs(self, pipeline: Pipeline) -> list[int]:
+        if self.config.pruner == "none":
+            return []
+        return rungs(self.config.rung, self.config.reduction, pipeline.training.epochs)
+
+    def _start(self, name: str, pipeline: Pipeline, until: int) -> Outcome | None:
+        """Submit a job; what came of it if it was done before the search was stopped."""
+        folder = self.folder(name)
+        prepare_folder(folder, pipeline.to_yaml())
+        outcome = Outcome.read(folder)
+        if outcome is not None and outcome.until >= until:
+            return outcome
+        self._submit(Job(name, folder, until, timed="latency" in self.config.objectives))
+        return None
+
+    def _submit(self, job: Job) -> None:
+        self._active[job.name] = job
+        self.executor.submit(job)
+
+    def _take(self, ended: Ended) -> None:
+        job = self._active.pop(ended.job.name)
+        outcome = self._outcome(ended)
+        if outcome is not None:
+            self._note(int(job.name), outcome)
+        elif self._deaths[job.name] < MOST_DEATHS:
+            self._submit(job)
+        else:
+            reason = f"its process was {ended.died or 'lost'} {MOST_DEATHS} times in a row; is there memory enough?"
+            self._note(int(job.name), Outcome(job.until, "failed", reason))
+
+    def _outcome(self, ended: Ended) -> Outcome | None:
+        """What came of a job; None if its process died before it could say."""
+        outcome = Outcome.read(ended.job.folder)
+        if outcome is None or outcome.until != ended.job.until:
+            self._deaths[ended.job.name] += 1
+            return None
+        self._deaths[ended.job.name] = 0
+        return outcome
+
+    def _note(self, number: int, outcome: Outcome) -> None:
+        """Tell the study, and tidy up; or go on with the trial."""
+        if outcome.status == "failed":
+            self._end(number, TrialState.FAIL, None, outcome.reason)
+            return
+        values = self._values(outcome)
+        if values is None:
+            reason = "the teacher scores nothing on validation, so that there is no retention"
+            self._end(number, TrialState.FAIL, None, reason)
+        elif outcome.status == "finished":
+            self._end(number, TrialState.COMPLETE, values)
+        elif self.study.report(number, outcome.until, values[0]):
+            self._go_on(number, self.study.point(self.study.running(number)))
+        else:
+            self._end(number, TrialState.PRUNED, None)
+
+    def _values(self, outcome: Outcome) -> list[float] | None:
+        values = [getattr(outcome, goal) for goal in self.config.objectives]
+        return None if None in values[:1] else [float(value or 0.0) for value in values]
+
+    def _end(self, number: int, state: TrialState, values: list[float] | None, reason: str | None = None) -> None:
+        """The record first, the study last: what the study says has ended is never looked at again."""
+        folder = self.folder(_name(number)) / RUN
+        if state == TrialState.PRUNED:
+            _mark(folder, "pruned")
+        elif state == TrialState.FAIL and not (folder / FILE).exists():
+            pipeline = Pipeline.from_yaml(folder.parent / "given.yaml")
+            record = new_record(pipeline.model_dump(), pipeline.seed)
+            record.status, record.metrics = "failed", {"error": reason}
+            record.write(folder)
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        self.study.end(number, state, values, reason)
+
+    def _refuse_to_fail_alike(self, trials: list[FrozenTrial]) -> None:
+        ended = [trial for trial in trials if trial.state.is_finished()]
+        if len(ended) < ALIKE or any(trial.state != TrialState.FAIL for trial in ended):
+            return
+        reasons = [str(trial.user_attrs.get(FAILURE)) for trial in ended]
+        if len({re.sub(r"\d+", "", reason) for reason in reasons}) == 1:
+            mend = f"the first {len(ended)} trials all failed alike: {reasons[0]}; mend that, then start it again"
+            raise UserError(str(self.out), mend)
+
+
+def _name(number: int) -> str:
+    return f"{number:04d}"
+
+
+def _mark(folder: Path, status: Any) -> None:
+    record = RunRecord.read(folder)
+    write_json(folder / FILE, {**record.model_dump(), "status": status})
+
+
+@contextmanager
+def opened(executor: Executor) -> Iterator[Executor]:
+    """Closed when the search ends, however that is."""
+    try:
+        yield executor
+    finally:
+        executor.close()

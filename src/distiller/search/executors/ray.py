@@ -1,0 +1,98 @@
+"""Trials as tasks of a Ray cluster: of an existing one by its address, or of one that is started on this machine."""
+
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from distiller.errors import UserError
+from distiller.search.executors.executor import Ended, Executor, ExecutorBase, Job
+from distiller.search.trial import run_trial
+
+PLACE = "executor"
+
+
+class Ray(ExecutorBase):
+    """Each trial is a task with `cpus`, `gpus` and `memory_gb`; `address: null` starts Ray on this machine.
+
+    `workers` null is as many as the cluster has room for. The folder of the search and the cache have to be on a file
+    system that all nodes share. A task whose worker or node dies is tried again up to `retries` times.
+    """
+
+    type: Literal["ray"] = "ray"
+    address: str | None = None
+    workers: Annotated[int, Field(ge=1)] | None = None
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    gpus: Annotated[float, Field(ge=0)] = 0.0
+    memory_gb: Annotated[float, Field(gt=0)] | None = None
+    retries: Annotated[int, Field(ge=0)] = 3
+
+    def open(self) -> Executor:
+        try:
+            import ray
+        except ImportError as error:
+            raise UserError(PLACE, "Ray is not installed; pip install 'distiller[ray]'") from error
+        try:
+            ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            mend = f"no Ray cluster answers at {self.address!r} ({reason}); start one, or set address: null"
+            raise UserError(f"{PLACE}.address", mend) from error
+        room = int(ray.cluster_resources().get("CPU", 1) // self.cpus)
+        if room == 0:
+            mend = f"{self.cpus:g} are more than the cluster has ({ray.cluster_resources().get('CPU', 0):g}); lower it"
+            raise UserError(f"{PLACE}.cpus", mend)
+        return RayExecutor(self, self.workers or room, ray)
+
+
+@dataclass
+class RayExecutor:
+    """Tasks of a cluster."""
+
+    config: Ray
+    workers: int
+    ray: Any
+    _running: dict[Any, Job] = field(default_factory=dict)
+
+    def submit(self, job: Job) -> None:
+        config = self.config
+        memory = {} if config.memory_gb is None else {"memory": int(config.memory_gb * 2**30)}
+        task = self.ray.remote(_run_trial).options(
+            num_cpus=config.cpus, num_gpus=config.gpus, max_retries=config.retries, max_calls=1, name=job.name, **memory
+        )
+        self._running[task.remote(job, max(1, int(config.cpus)), {**_shared()})] = job
+
+    def wait(self, seconds: float) -> list[Ended]:
+        if not self._running:
+            return []
+        ready, _ = self.ray.wait([*self._running], num_returns=1, timeout=seconds)
+        return [self._ended(reference) for reference in ready]
+
+    def close(self) -> None:
+        for reference in self._running:
+            self.ray.cancel(reference, force=False)
+        if self._running:
+            self.ray.wait([*self._running], num_returns=len(self._running), timeout=20.0)
+        self._running.clear()
+        self.ray.shutdown()
+
+    def _ended(self, reference: Any) -> Ended:
+        job = self._running.pop(reference)
+        try:
+            self.ray.get(reference)
+        except Exception as error:  # Ray has many types for what becomes of a worker
+            return Ended(job, f"lost ({type(error).__name__})")
+        return Ended(job, None)
+
+
+def _shared() -> dict[str, str]:
+    """The variables of the environment that trials depend on."""
+    names = ("DISTILLER_CACHE", "HF_HUB_OFFLINE", "HF_HOME", "TOKENIZERS_PARALLELISM")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _run_trial(job: Job, threads: int, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    run_trial(job, threads)

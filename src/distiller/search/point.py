@@ -1,0 +1,43 @@
+"""A point of a search space as the content of a pipeline file: fields of a base pipeline with others in their place."""
+
+from collections.abc import Mapping
+from typing import Any
+
+ANY = "*"
+"""In a path: every entry of a list."""
+
+
+def placed(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a pipeline with the values of a point in their places.
+
+    A part whose `type` becomes another keeps its weight alone, since its other fields are those of the old type; one
+    whose `type` becomes null is null itself. Parents are placed before what stands in them.
+
+    Args:
+        base: Content of a pipeline file, every field spelled out.
+        point: Values by dotted path; `augmentation.steps.*.p` is that field of every step.
+    """
+    content: Any = dict(base)
+    for path in sorted(point, key=lambda path: (path.count("."), not path.endswith(".type"))):
+        content = _with(content, path.split("."), point[path])
+    return dict(content)
+
+
+def _with(content: Any, path: list[str], value: Any) -> Any:
+    first, *rest = path
+    if first == ANY:
+        return [_with(entry, rest, value) for entry in content or []]
+    fields = dict(content or {})
+    if rest == ["type"]:
+        return {**fields, first: _of_type(fields.get(first), value)}
+    return {**fields, first: _with(fields.get(first), rest, value) if rest else value}
+
+
+def _of_type(part: Any, kind: Any) -> Any:
+    """A part with that type."""
+    if kind is None:
+        return None
+    if isinstance(part, dict) and part.get("type") == kind:
+        return part
+    weight = {"weight": part["weight"]} if isinstance(part, dict) and "weight" in part else {}
+    return {"type": kind, **weight}

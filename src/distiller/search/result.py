@@ -1,0 +1,160 @@
+"""What a search has found: the best by validation, run again with further seeds, and how sure it is that it is best."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from distiller.files import replaced_folder, write_json
+from distiller.pipeline import Pipeline
+from distiller.runs import RunRecord
+from distiller.search.config import SearchConfig
+from distiller.search.driver import Driver
+from distiller.search.study import FAILURE, INFEASIBLE
+from distiller.search.trial import RUN, Outcome
+
+BEST, SUMMARY = "best", "search.json"
+DRAWS = 20_000
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trial that may be the best, with what its further seeds came to.
+
+    Attributes:
+        number: Of the trial.
+        folders: Of its runs; the first is that of the trial.
+        retentions: On validation, one a run.
+    """
+
+    number: int
+    folders: list[Path]
+    retentions: list[float]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search leaves.
+
+    Attributes:
+        best_path: The folder with the best student and its pipeline; None if no trial has finished.
+        summary: Every trial, the candidates, the winner with its test score, and the front.
+    """
+
+    best_path: Path | None
+    summary: dict[str, Any]
+
+
+def conclude(driver: Driver, config: SearchConfig) -> SearchResult:
+    """Run the best again if that is asked for, choose by validation alone, and leave the winner in `best`."""
+    trials = driver.study.trials()
+    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    summary: dict[str, Any] = {
+        "objectives": config.objectives,
+        "trials": [_described(driver, trial) for trial in trials],
+        "front": [trial.number for trial in front(finished, config.objectives)],
+    }
+    if not finished:
+        write_json(driver.out / SUMMARY, summary)
+        return SearchResult(None, summary)
+    candidates = _candidates(driver, config, finished)
+    chances = chances_of_being_best([candidate.retentions for candidate in candidates])
+    winner = max(range(len(candidates)), key=lambda place: mean(candidates[place].retentions))
+    chosen = candidates[winner]
+    run = chosen.folders[int(np.argmax(chosen.retentions))] / RUN
+    record = RunRecord.read(run)
+    summary["candidates"] = [
+        {"trial": candidate.number, "retentions": candidate.retentions, "chance": chance}
+        for candidate, chance in zip(candidates, chances, strict=True)
+    ]
+    summary["winner"] = {
+        "trial": chosen.number,
+        "run": str(run.relative_to(driver.out)),
+        "validation_retention": mean(chosen.retentions),
+        "chance_of_being_best": chances[winner],
+        "metric": record.metrics["primary"],
+        "test_score": record.metrics["score"],
+        "test_retention": record.retention,
+    }
+    with replaced_folder(driver.out / BEST) as folder:
+        for part in ("student", "pipeline.yaml", "run.json"):
+            source = run / part
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / part)
+    write_json(driver.out / SUMMARY, summary)
+    return SearchResult(driver.out / BEST, summary)
+
+
+def front(trials: Sequence[FrozenTrial], goals: Sequence[str]) -> list[FrozenTrial]:
+    """Those of which none is better in one objective and no worse in another, best retention first."""
+    signs = [1.0 if goal == "retention" else -1.0 for goal in goals]
+    values = np.array([[sign * value for sign, value in zip(signs, trial.values, strict=True)] for trial in trials])
+    kept = [
+        trial
+        for place, trial in enumerate(trials)
+        if not any((other >= values[place]).all() and (other > values[place]).any() for other in values)
+    ]
+    return sorted(kept, key=lambda trial: -signs[0] * trial.values[0])
+
+
+def chances_of_being_best(scores: Sequence[Sequence[float]]) -> list[float]:
+    """Of each candidate the chance that its true mean is the highest.
+
+    Means are taken to be normal about those of the scores, with the deviation of single runs pooled over all
+    candidates: a few seeds each say little of their own. Without any second score nothing is known, and all have the
+    same chance.
+    """
+    freedom = sum(len(of_one) - 1 for of_one in scores)
+    if freedom == 0:
+        return [1 / len(scores)] * len(scores)
+    if max(map(max, scores)) == min(map(min, scores)):
+        return [1 / len(scores)] * len(scores)
+    squares = sum((score - mean(of_one)) ** 2 for of_one in scores for score in of_one)
+    generator = np.random.default_rng(0)
+    # The deviation itself is only known from so many differences: Student's t in place of the normal.
+    deviations = np.sqrt(squares / generator.chisquare(freedom, size=(DRAWS, 1)))
+    errors = deviations / np.sqrt([len(of_one) for of_one in scores])
+    means = [mean(of_one) for of_one in scores] + errors * generator.standard_normal((DRAWS, len(scores)))
+    return [float(share) for share in np.bincount(means.argmax(axis=1), minlength=len(scores)) / DRAWS]
+
+
+def _candidates(driver: Driver, config: SearchConfig, finished: Sequence[FrozenTrial]) -> list[Candidate]:
+    top = 1 if config.confirm is None else config.confirm.top
+    ranked = sorted(finished, key=lambda trial: -trial.values[0])[:top]
+    names = {trial.number: [f"{trial.number:04d}"] for trial in ranked}
+    if config.confirm is not None:
+        pipelines: dict[str, Pipeline] = {}
+        for trial in ranked:
+            pipeline = driver.pipeline(driver.study.point(driver.study.running(trial.number)))
+            for seed in range(1, config.confirm.seeds + 1):
+                name = f"{trial.number:04d}-seed-{seed}"
+                training = pipeline.training.replace(seed=pipeline.seed + seed)
+                pipelines[name] = pipeline.replace(training=training.model_dump())
+        done = driver.run_again(pipelines)
+        for number, of_trial in names.items():
+            of_trial += [name for name in done if name.startswith(f"{number:04d}-seed-")]
+    return [_candidate(driver, number, of_trial) for number, of_trial in names.items()]
+
+
+def _candidate(driver: Driver, number: int, names: Sequence[str]) -> Candidate:
+    folders = [driver.folder(name) for name in names]
+    outcomes = [Outcome.read(folder) for folder in folders]
+    return Candidate(number, folders, [float(outcome.retention or 0.0) for outcome in outcomes if outcome is not None])
+
+
+def _described(driver: Driver, trial: FrozenTrial) -> dict[str, Any]:
+    outcome = Outcome.read(driver.folder(f"{trial.number:04d}"))
+    point: Mapping[str, Any] = trial.params
+    return {
+        "trial": trial.number,
+        "state": trial.state.name.lower(),
+        "point": dict(point),
+        "values": trial.values,
+        "epochs": {str(epoch): value for epoch, value in trial.intermediate_values.items()},
+        "seconds": None if outcome is None else outcome.seconds,
+        "failure": trial.user_attrs.get(FAILURE) or trial.user_attrs.get(INFEASIBLE),
+    }

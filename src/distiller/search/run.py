@@ -1,0 +1,90 @@
+"""A search, from its file to what it found."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from distiller.errors import UserError
+from distiller.files import check_folder, write_text
+from distiller.search.config import SearchConfig
+from distiller.search.driver import Driver, opened
+from distiller.search.progress import Progress
+from distiller.search.result import SearchResult, conclude
+from distiller.search.study import DATABASE, open_study
+
+GIVEN, LOCK = "search.yaml", ".lock"
+MAY_CHANGE = ("trials", "timeout", "budget", "confirm", "executor", "first")
+"""Of a search that is gone on with."""
+
+
+def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = False) -> SearchResult:  # noqa: FBT001, FBT002
+    """Search as `config` says (or the file of that name), in the folder `out`.
+
+    The same call goes on where an earlier one was stopped, whatever stopped it: trials that have ended are not run
+    again, others go on from their last checkpoint. Leaves `out`/runs (the run records), `out`/study.db (unless the
+    search names another database), `out`/best (student, pipeline and record of the best), and `out`/search.json.
+
+    Args:
+        config: What to search.
+        out: A folder that does not exist, is empty, or belongs to this search.
+        resume: Whether it has to be there already.
+
+    Raises:
+        UserError: If the search, its space or its base is not usable, `out` belongs to another search, or nothing can
+            come of it.
+    """
+    if not isinstance(config, SearchConfig):
+        config = SearchConfig.from_yaml(Path(config))
+    out = Path(out)
+    base, space = config.pipeline(), config.read_space()
+    _refuse_another(config, base.model_dump(), out, resume=resume)
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(str(out), "another process searches there; wait for it, or name another --out") from None
+    with lock:
+        name = _name_of_study(out)
+        write_text(out / GIVEN, _as_yaml(config, base.model_dump(), name))
+        study = open_study(config, space, out, name)
+        progress = Progress(config.trials, [*config.objectives])
+        with opened(config.executor.open()) as executor:
+            driver = Driver(config, base, study, executor, out, progress)
+            progress.begin(study.trials())
+            try:
+                driver.run()
+                return conclude(driver, config)
+            finally:
+                progress.end()
+
+
+def _refuse_another(config: SearchConfig, base: dict[str, Any], out: Path, *, resume: bool) -> None:
+    check_folder(out)
+    given = out / GIVEN
+    inside = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
+    if not given.exists():
+        if inside and {*inside} != {DATABASE}:
+            raise UserError(str(out), f"holds no {GIVEN} of a search to go on with; name another --out")
+        if resume:
+            raise UserError(str(out), "holds no search to go on with; leave out --resume, or name its folder")
+        return
+    before = yaml.safe_load(given.read_text(encoding="utf-8"))
+    now = yaml.safe_load(_as_yaml(config, base, before["study"]))
+    for field in now:
+        if field not in MAY_CHANGE and before.get(field) != now[field]:
+            raise UserError(str(given), f"is another search than the one given: {field} differs; name another --out")
+
+
+def _as_yaml(config: SearchConfig, base: dict[str, Any], study: str) -> str:
+    return yaml.safe_dump({"study": study, **config.model_dump(), "base": base}, sort_keys=False, allow_unicode=True)
+
+
+def _name_of_study(out: Path) -> str:
+    """That which the folder has; a new one of its own, since a database may hold many searches."""
+    if (out / GIVEN).exists():
+        return str(yaml.safe_load((out / GIVEN).read_text(encoding="utf-8"))["study"])
+    return f"{out.name} {secrets.token_hex(4)}"
