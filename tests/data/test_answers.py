@@ -137,6 +137,35 @@ def test_a_v1_question_without_an_answer_is_named(tmp_path: Path) -> None:
     assert "has no answer (question Rhine1a): give one, or is_impossible: true as in SQuAD v2" in str(refusal.value)
 
 
+@pytest.mark.parametrize(("contexts", "each"), [(8, 50), (5, 200), (15, 6), (20, 8), (3, 4)])
+def test_few_contexts_with_many_questions_each_are_cut_too(tmp_path: Path, contexts: int, each: int) -> None:
+    rows = [
+        {"question": f"{number}?", "context": f"context {context} is here", "answers": {"text": [], "answer_start": []}}
+        for context in range(contexts)
+        for number in range(each)
+    ]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    dataset = _load(tmp_path / "train.jsonl")
+    sizes = [len({text for _, text in split.texts}) for split in (dataset.train, dataset.validation, dataset.test)]
+    assert sum(sizes) == contexts
+    assert min(sizes) >= 1
+
+
+def test_names_that_are_lacking_are_none_and_those_that_come_again_are_refused(tmp_path: Path) -> None:
+    rows = [
+        {"id": name, "question": "?", "context": f"{name} {row}", "answers": {"text": [], "answer_start": []}}
+        for row, name in enumerate([None, "", "a", 3] * 10)
+    ]
+    unique = [{**row, "id": None if row["id"] == "a" else row["id"] and f"{place}"} for place, row in enumerate(rows)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, unique)))
+    assert "" in (_load(tmp_path / "train.jsonl").train.names or [])
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(
+        UserError, match=r"column 'id' holds a name that is there before \(lines 7, 8, 11, 12, 15 and 13"
+    ):
+        _load(tmp_path / "train.jsonl")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -165,6 +194,11 @@ def test_another_task_is_told_which_it_should_be(tmp_path: Path) -> None:
     source = str(_write(tmp_path / "squad.json", _article("Rhine", 3)))
     with pytest.raises(UserError, match=r"task: the labels of .* are answers; set task: question-answering"):
         load(DataConfig(source=source), "classes", 0)
+    for name in ("train.csv", "train.json"):
+        (tmp_path / "both").mkdir(exist_ok=True)
+        (tmp_path / "both" / name).write_text("text,label\n" + "a,x\nb,y\n" * 30)
+    with pytest.raises(UserError, match=r"train\.csv|has too few"):  # the table is read, not what lies beside it
+        load(DataConfig(source=str(tmp_path / "both")), "classes", 0)
     (tmp_path / "train.conll").write_text("Rhine\tB-river\nis\tO\n")
     with pytest.raises(UserError, match=r"task: the labels of .* are tags; set task: token-classification"):
         load(DataConfig(source=str(tmp_path / "train.conll")), "answers", 0)

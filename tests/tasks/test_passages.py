@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from transformers import BertTokenizerFast, PreTrainedTokenizerFast
 
 from distiller import models as distiller_models
 from distiller.labels import Answer
-from distiller.tasks import tokenize
+from distiller.tasks import Predictions, answers, tokenize
 from distiller.tasks.passages import NO_ANSWER, Room, cut, nearest_read
 from distiller.tasks.tokens import pieces_of
 
@@ -113,17 +114,21 @@ def test_every_answer_is_found_again_where_it_stands(reader: Any, context: str, 
         assert at in range(places[0][0] + 1) or places[0] in seen  # no gap before it
         at = places[-1][1]
         seen |= {*places}
-        read = tokens.words.read_places(number)
-        assert len(read) == len(places) + 1
-        assert read[NO_ANSWER]
-        target = nearest_read(passages.targets[number], read)
+        begins, ends = tokens.words.read_places(number)
+        assert len(begins) == len(ends) == len(places) + 1
+        assert begins[NO_ANSWER]
+        target = nearest_read(passages.targets[number], begins, ends)
         if passages.targets[number] != (NO_ANSWER, NO_ANSWER):
             assert (places[passages.targets[number][0] - 1][0], places[passages.targets[number][1] - 1][1]) == (
                 start,
                 end,
             )
-            assert target[0] <= passages.targets[number][0]
-            assert all(read[place] for place in target)
+            # As good as whole tokens can say it: what is told is the answer, and at most the rest of two tokens.
+            if any(begins[1 : passages.targets[number][0] + 1]) and any(ends[passages.targets[number][1] :]):
+                assert 0 < target[0] <= passages.targets[number][0]
+                assert target[1] >= passages.targets[number][1]
+                assert begins[target[0]]
+                assert ends[target[1]]
     assert seen == {*pieces}
     whole = tokenize([("who is it?", context)], reader, 100_000, "pieces", answers=True)
     assert whole.words is not None
@@ -133,10 +138,10 @@ def test_every_answer_is_found_again_where_it_stands(reader: Any, context: str, 
         somewhere = {
             place
             for number, places in enumerate(passages.places)
-            for place, is_read in zip(places, tokens.words.read_places(number)[1:], strict=True)
+            for place, is_read in zip(places, tokens.words.read_places(number)[0][1:], strict=True)
             if is_read
         }
-        of_whole = {place for place, is_read in zip(pieces, whole.words.read_places(0)[1:], strict=True) if is_read}
+        of_whole = {place for place, is_read in zip(pieces, whole.words.read_places(0)[0][1:], strict=True) if is_read}
         assert of_whole <= somewhere
 
 
@@ -185,4 +190,34 @@ def test_places_are_the_same_tokens_on_whichever_side_a_batch_is_padded() -> Non
         for row, (_, context) in enumerate(texts):
             ids, places = batch["input_ids"][row].tolist(), batch["places"][row].tolist()
             assert ids[places[0][0]] == reader.cls_token_id
-            assert [reader.decode(ids[first:end]) for first, end in places[1:] if first >= 0] == context.split()
+            assert [reader.decode(ids[first : last + 1]) for first, last in places[1:] if first >= 0] == context.split()
+
+
+@pytest.mark.parametrize(
+    ("context", "answer"),
+    [
+        ("It is 30 °C outside.", "30 °C"),
+        ("He paid £1 for it", "£1"),
+        ("Gandhi's salt march", "Gandhi's"),
+        ("the year (1990).", "(1990)"),
+        ("東京は首都である", "東京"),
+        ("세종대왕은 한글을 만들었다", "세종대왕"),
+        ("กรุงเทพมหานครเป็นเมืองหลวง", "กรุงเทพมหานคร"),
+    ],
+)
+def test_a_model_that_is_sure_of_the_answer_says_it_whole(reader: Any, context: str, answer: str) -> None:
+    """Logits that say just where it is, from the targets to the text: no less than it, no more than its last token."""
+    start = context.index(answer)
+    passages = cut([("what?", context)], [(Answer(start, answer),)], ["q"], [Room(reader, 512, 8)])
+    tokens = tokenize(passages.texts, reader, 512, "pieces", answers=True)
+    assert tokens.words is not None
+    begins, ends = tokens.words.read_places(0)
+    first, last = nearest_read(passages.targets[0], begins, ends)
+    logits = np.where(np.array([begins, ends]).T, 0.0, np.nan).astype(np.float32)
+    logits[first, 0] = logits[last, 1] = 9.0
+    (found,) = answers(Predictions(logits, np.zeros(1), np.array([len(begins)]), None, passages))
+    read = reader(context, return_offsets_mapping=True)["offset_mapping"]
+    told = found[0].text
+    assert answer in told or not any(places for places in read)
+    stretched = [bound for bound in read if bound[0] < start + len(answer) <= bound[1] or bound[0] <= start < bound[1]]
+    assert len(told) <= max(end for _, end in stretched) - min(begin for begin, _ in stretched) + len(answer)

@@ -1,6 +1,7 @@
 """Answers that are parts of a text, checked: each stands where it is said to stand."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,8 +85,9 @@ def _check_offset(rows: Rows, column: str, position: int, answer: Answer, text: 
     if answer.start >= 0 and text[answer.start : end] == answer.text:
         return
     there = text[max(0, answer.start) : max(0, end)] or "no text"
-    at = text.find(answer.text)
-    mend = f"it stands at {at}" if at >= 0 else "the text does not hold it: correct one of them, or remove the question"
+    places = [found.start() for found in re.finditer(f"(?={re.escape(answer.text)})", text)]
+    at = min(places, key=lambda place: abs(place - answer.start), default=-1)
+    mend = f"it stands at {at}" if places else "the text does not hold it: correct one of them, or remove the question"
     problem = f"says {_shown(answer.text)} at character {answer.start}, where the text has {_shown(there)}"
     raise _wrong(rows, column, position, problem, mend)
 

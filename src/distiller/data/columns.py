@@ -124,7 +124,14 @@ def read_texts(rows: Rows, columns: list[str]) -> list[tuple[str, ...]]:
 
 
 def _names(rows: Rows) -> list[str] | None:
-    return [*map(str, rows.columns[NAME])] if NAME in rows.columns else None
+    """What each row is called; nothing where it has no name."""
+    if NAME not in rows.columns:
+        return None
+    names = ["" if _is_blank(cell) else str(cell) for cell in rows.columns[NAME]]
+    first = {name: position for position, name in reversed([*enumerate(names)])}
+    twice = [bool(name) and first[name] != position for position, name in enumerate(names)]
+    _refuse(rows, twice, NAME, "holds a name that is there before", "give each question its own")
+    return names
 
 
 def _text_cells(rows: Rows, column: str) -> list[str]:

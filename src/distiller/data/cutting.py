@@ -50,6 +50,10 @@ def _cut(
             if len(group) <= room and _agree(examples, group):
                 taken.update(group)
                 room -= len(group)
+    if not taken and of_each and len(groups) > 1:
+        # All groups are larger than what is wanted: the smallest of them is nearest to it.
+        sizes = {len(group): group for group in reversed(groups) if _agree(examples, group)}
+        taken.update(sizes[min(sizes)] if sizes else [])
     kept = [position for position in range(len(examples)) if position not in taken]
     return examples.at(kept), examples.at(sorted(taken))
 

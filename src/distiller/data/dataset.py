@@ -64,13 +64,17 @@ class Dataset:
 
     @cached_property
     def overlap(self) -> dict[str, int]:
-        """How many distinct texts are in two splits at once."""
-        held_out = {"validation": set(self.validation.texts), "test": set(self.test.texts)}
-        learned = {"train": set(self.train.texts)}
+        """How many distinct texts are in two splits at once; of questions, how many of the contexts."""
+        held_out = {"validation": self._distinct(self.validation), "test": self._distinct(self.test)}
+        learned = {"train": self._distinct(self.train)}
         if self.unlabelled is not None:
-            learned["unlabelled"] = set(self.unlabelled.texts)
+            learned["unlabelled"] = self._distinct(self.unlabelled)
         shared = {f"{one}/{other}": len(learned[one] & held_out[other]) for one in learned for other in held_out}
         return {**shared, "validation/test": len(held_out["validation"] & held_out["test"])}
+
+    def _distinct(self, examples: Examples) -> set[tuple[str, ...]]:
+        texts = {*examples.texts}
+        return {text[-1:] for text in texts} if self.columns.kind == "answers" else texts
 
     @cached_property
     def labelled_fingerprint(self) -> str:
@@ -147,7 +151,10 @@ def _columns(config: DataConfig, source: Source, labels: LabelKind) -> Columns:
     label = config.label or source.label or (ANSWERS if asked else DEFAULT_LABEL)
     if label == source.label and source.label_kind not in (None, labels):
         task = TASK_OF[source.label_kind or labels]
-        raise UserError("task", f"the labels of {source.name} are {source.label_kind}; set task: {task}")
+        other = ""
+        if source.label_kind == "answers":
+            other = ", or write rows of another kind as .jsonl, one JSON object a line (.json is read as SQuAD has it)"
+        raise UserError("task", f"the labels of {source.name} are {source.label_kind}; set task: {task}{other}")
     text = config.text or source.text or (QUESTION_AND_CONTEXT if asked else DEFAULT_TEXT)
     if asked and len(text) != 2:
         mend = "question-answering takes two columns: the question, and the text that holds its answer"
@@ -199,7 +206,8 @@ def _held_out(
     contexts = [text[-1] for text in train.texts] if columns.kind == "answers" else None
     kept, held_out = hold_out(train, seed, contexts)
     if len(held_out) == 0:
-        mend = f"has too few different training texts to cut a {part} split from; add some, or name a split"
+        what = "texts" if contexts is None else "contexts"
+        mend = f"has too few different training {what} to cut a {part} split from; add some, or name a split"
         raise UserError(source.name, mend)
     return kept, held_out
 

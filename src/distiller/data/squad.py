@@ -42,7 +42,7 @@ def _questions(place: str, content: Any) -> Iterator[dict[str, Any]]:
             context = _text(place, paragraph_place, paragraph, "context")
             for question_place, question in _listed(place, paragraph_place, paragraph, "qas"):
                 yield {
-                    "id": str(question.get("id", question_place)),
+                    "id": str(question.get("id") or question_place),
                     "title": title,
                     "context": context,
                     "question": _text(place, question_place, question, "question"),

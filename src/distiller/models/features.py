@@ -44,8 +44,8 @@ class Features:
 
     Attributes:
         logits: [batch, classes], or [batch, words, classes] of the tokens that words begin with: not a number where
-            there is none. Of answers [batch, places, 2]: of the first token of a place, whether one begins there; of
-            its last, whether one ends there.
+            there is none. Of answers [batch, places, 2]: of the token that begins in a place, whether one begins
+            there; of that which ends there, whether one ends.
         mask: [batch, length], nonzero where a position is no padding.
         layers: By layer what was read of it. Hidden states are [batch, length, width], and [batch, 1, width] in at
             least float32 if one vector of a text was wanted. Attention maps and scores are [batch, heads, length,
@@ -110,9 +110,9 @@ def _said(output: Any, words: Tensor | None, places: Tensor | None) -> tuple[Ten
 
 def _of_places(begins: Tensor, ends: Tensor, places: Tensor) -> Tensor:
     """[batch, places, 2] of logits [batch, length]; not a number where there is no token."""
-    first, end = places.unbind(dim=-1)
-    logits = torch.stack([begins.gather(1, first.clamp(min=0)), ends.gather(1, (end - 1).clamp(min=0))], dim=-1)
-    return logits.masked_fill((end <= first).unsqueeze(-1), torch.nan)
+    sides = zip((begins, ends), places.clamp(min=0).unbind(dim=-1), strict=True)
+    logits = torch.stack([side.gather(1, position) for side, position in sides], dim=-1)
+    return logits.masked_fill(places < 0, torch.nan)
 
 
 def _of_words(logits: Tensor, words: Tensor) -> Tensor:

@@ -220,9 +220,9 @@ def _between_predictions(loss: PredictionLoss, student: Features, teacher: Featu
     said_of = student.said_of
     if said_of is None:
         return cast("Tensor", loss(student.logits, teacher.logits))
-    both = (said_of[..., 1] > said_of[..., 0]) & teacher.logits.isfinite().all(dim=-1)
     if student.of_places:
-        return between_places(loss, student.logits, teacher.logits, both)
+        return between_places(loss, student.logits, teacher.logits, (said_of >= 0) & teacher.logits.isfinite())
+    both = (said_of[..., 1] > said_of[..., 0]) & teacher.logits.isfinite().all(dim=-1)
     return cast("Tensor", loss(student.logits, teacher.logits, both))
 
 

@@ -57,10 +57,6 @@ class Passages:
     places: list[list[Span]]
     targets: list[Span]
 
-    def at(self, passages: Sequence[int]) -> list[tuple[str, str]]:
-        """The texts of some of them."""
-        return [self.texts[number] for number in passages]
-
 
 def cut(
     texts: Sequence[tuple[str, ...]],
@@ -111,15 +107,23 @@ def _pieces_within(answer: Answer, pieces: Sequence[Span]) -> Span:
     return first, max(first, bisect_right(starts, begins + len(text) - 1) - 1)
 
 
-def nearest_read(target: Span, read: Sequence[bool]) -> Span:
-    """The places of an answer, or the nearest before them of which the model reads any token.
+def nearest_read(target: Span, begins: Sequence[bool], ends: Sequence[bool]) -> Span:
+    """The places of an answer, or the nearest around it in which any token begins and any ends: some hold several.
 
-    Some tokens hold several pieces, and are said to be of the first of them.
+    Args:
+        target: Two places, or `NO_ANSWER` or `UNLABELLED` twice.
+        begins: Of each place whether any token begins there.
+        ends: And ends.
     """
-    if target[0] in (UNLABELLED, NO_ANSWER):
+    first, last = target
+    if first in (UNLABELLED, NO_ANSWER):
         return target
-    first, last = (next((at for at in range(place, 0, -1) if read[at]), NO_ANSWER) for place in target)
-    return (first, last) if first != NO_ANSWER else (NO_ANSWER, NO_ANSWER)
+    before = [*range(first, 0, -1), *range(first + 1, len(begins))]
+    after = [*range(last, len(ends)), *range(last - 1, 0, -1)]
+    first, last = (
+        next((at for at in order if read[at]), NO_ANSWER) for order, read in ((before, begins), (after, ends))
+    )
+    return (first, last) if 0 < first <= last else (NO_ANSWER, NO_ANSWER)
 
 
 class _Measure:
@@ -141,6 +145,14 @@ class _Measure:
             counts[max(0, bisect_right(starts, inside) - 1)] += 1
         return [*accumulate(counts, initial=0)]
 
+    def beginning(self, question: str) -> str:
+        """As much of a question as takes half of the room, where one word alone takes more."""
+        most = (self.room.max_length - self.special) // 2
+        if self.tokens_before(question)[-1] <= most:
+            return question
+        encoded = self._tokenizer(question, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return question[: max(1, encoded["offset_mapping"][most - 1][1])]
+
 
 def _shortened(question: str, measures: Sequence[_Measure]) -> str:
     pieces = pieces_of(question)
@@ -150,7 +162,8 @@ def _shortened(question: str, measures: Sequence[_Measure]) -> str:
         before = measure.tokens_before(question)
         while kept > 1 and before[kept] > most:
             kept -= 1
-    return question if kept == len(pieces) else question[: pieces[kept - 1][1]]
+    shorter = question if kept == len(pieces) else question[: pieces[kept - 1][1]]
+    return min((measure.beginning(shorter) for measure in measures), key=len)
 
 
 def _windows(question: str, context: str, measures: Sequence[_Measure]) -> Iterator[Span]:

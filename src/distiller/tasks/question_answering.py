@@ -63,6 +63,7 @@ class QuestionAnswering(Task):
     exclusive_classes: ClassVar[bool] = True
     head_kind: ClassVar[Literal["sequence", "token", "span"]] = "span"
     segmentation: ClassVar[Segmentation | None] = "pieces"
+    is_settled: ClassVar[bool] = True
 
     def head(self, classes: list[str] | None) -> dict[str, Any]:  # noqa: ARG002
         return {"num_labels": 2}

@@ -96,8 +96,11 @@ class Task(ABC):
     def scores(self, predictions: Predictions) -> dict[str, float]:
         """Every metric of the task by name."""
 
+    is_settled: ClassVar[bool] = False
+    """Whether anything besides weights is chosen by what a trained model says of the validation split."""
+
     def settled(self, predictions: Predictions) -> dict[str, Any]:  # noqa: ARG002 - few tasks have any
-        """Fields of a trained model's config that are chosen by what it says of the validation split."""
+        """Fields of a trained model's config that are chosen so."""
         return {}
 
     def threshold(self, config: Any) -> float | None:  # noqa: ARG002

@@ -4,7 +4,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from distiller.words import NO_WORD, NOT_READ, PLACES, WORDS
+from distiller.words import NO_TOKEN, NO_WORD, NOT_READ, PLACES, WORDS
 
 DIGEST_BYTES = 16
 Segmentation = Literal["spaces", "pieces"]
@@ -21,7 +21,7 @@ Segmentation = Literal["spaces", "pieces"]
 
 Of scripts that have no spaces between words, each letter is a piece.
 """
-_WITHOUT_SPACES = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WITHOUT_SPACES = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _PIECE = regex.compile(rf"[{_WITHOUT_SPACES}]\p{{M}}*|(?:(?![{_WITHOUT_SPACES}])[\p{{L}}\p{{N}}_]\p{{M}}*)+|\S\p{{M}}*")
 
 
@@ -34,17 +34,14 @@ class Words:
         first: [words of all texts], the first token of each in its text, or `NOT_READ`.
         end: [words of all texts], the token after its last; that of a word that is not read is `NOT_READ` too.
         segmentation: What a word is.
-        questions: [texts], how many of the words stand in the first of two texts, and so are no part of an answer;
-            None if nobody asks for answers.
-        no_answer: [texts], the token at which a model says that there is none; None if nobody asks.
+        answers: Where an answer can begin and end; None if nobody asks.
     """
 
     counts: Tensor
     first: Tensor
     end: Tensor
     segmentation: Segmentation
-    questions: Tensor | None = None
-    no_answer: Tensor | None = None
+    answers: "Answers | None" = None
 
     def of(self, texts: Sequence[int], known: Tensor, padding: float) -> Tensor:
         """[batch, words]: what is known of each word of some texts, of `known` [words of all texts]."""
@@ -67,32 +64,49 @@ class Words:
     @property
     def said(self) -> Tensor:
         """[texts], of how many words of each, or places of answers, a model says something."""
-        return self.counts if self.questions is None else self.counts - self.questions + 1
+        return self.counts if self.answers is None else self.counts - self.answers.questions + 1
 
-    def answers(self, texts: Sequence[int], before: Tensor) -> dict[str, Tensor]:
+    def answer_places(self, texts: Sequence[int], before: Tensor) -> dict[str, Tensor]:
         """[batch, places, 2], as `PLACES` says, where so many positions [batch, 1] stand before each text."""
-        if self.questions is None or self.no_answer is None:
+        if self.answers is None:
             return {}
         chosen = torch.as_tensor(texts)
-        words = self.places(texts, before)
-        skipped = self.questions[chosen].unsqueeze(-1)
-        number = torch.arange(int(self.said[chosen].max()) - 1) + skipped
+        number = torch.arange(int(self.said[chosen].max()) - 1) + self.answers.questions[chosen].unsqueeze(-1)
         valid = number < self.counts[chosen].unsqueeze(-1)
-        own = words.gather(1, torch.where(valid, number, 0).unsqueeze(-1).expand(-1, -1, 2))
+        index = torch.where(valid, self.starts[chosen].unsqueeze(-1) + number, 0)
+        own = torch.stack([self.answers.begins[index], self.answers.ends[index]], dim=-1)
+        own = torch.where(own == NO_TOKEN, NO_TOKEN, own + before.unsqueeze(-1))
         own = torch.where(valid.unsqueeze(-1), own, NO_WORD)
-        none = self.no_answer[chosen].unsqueeze(-1) + before
-        return {PLACES: torch.cat([torch.stack([none, none + 1], dim=-1), own], dim=1)}
+        none = (self.answers.none[chosen].unsqueeze(-1) + before).unsqueeze(-1).expand(-1, -1, 2)
+        return {PLACES: torch.cat([none, own], dim=1)}
 
-    def read_places(self, text: int) -> list[bool]:
-        """Of each place of answers in a text, whether any token of it is read."""
-        places = self.answers([text], torch.zeros(1, 1, dtype=torch.long))[PLACES][0]
-        read: list[bool] = (places[:, 1] > places[:, 0]).tolist()
-        return read
+    def read_places(self, text: int) -> tuple[list[bool], list[bool]]:
+        """Of each place of answers in a text, whether any token begins there, and whether any ends."""
+        places = self.answer_places([text], torch.zeros(1, 1, dtype=torch.long))[PLACES][0]
+        begins, ends = (places >= 0).T.tolist()
+        return begins, ends
 
     @cached_property
     def starts(self) -> Tensor:
         """[texts], the number of the first word of each."""
         return self.counts.cumsum(0) - self.counts
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Where in texts answers can begin and end.
+
+    Attributes:
+        questions: [texts], how many of the words stand in the first of two texts, and so are no part of an answer.
+        none: [texts], the token at which a model says that there is none.
+        begins: [words of all texts], the first token that begins in each, or `NO_TOKEN`.
+        ends: [words of all texts], the last token that ends in each, or `NO_TOKEN`.
+    """
+
+    questions: Tensor
+    none: Tensor
+    begins: Tensor
+    ends: Tensor
 
 
 @dataclass(frozen=True)
@@ -146,7 +160,7 @@ class Tokens:
         batch = {name: torch.where(valid, all_[index], self.padding[name]) for name, all_ in self.inputs.items()}
         if self.words is None:
             return batch
-        return {**batch, WORDS: self.words.places(texts, before), **self.words.answers(texts, before)}
+        return {**batch, WORDS: self.words.places(texts, before), **self.words.answer_places(texts, before)}
 
     def digests(self) -> list[bytes]:
         """Of each text 16 bytes of BLAKE2b over the names and numbers of its inputs: equal for equal inputs alone."""
@@ -154,9 +168,10 @@ class Tokens:
         if self.words is not None:
             where = self.words.starts, self.words.counts
             parts += [("first", self.words.first, *where), ("end", self.words.end, *where)]
-            one_each = torch.arange(len(self)), torch.ones_like(self.lengths)
-            of_texts = ("questions", self.words.questions), ("no answer", self.words.no_answer)
-            parts += [(name, numbers, *one_each) for name, numbers in of_texts if numbers is not None]
+            answers, one_each = self.words.answers, (torch.arange(len(self)), torch.ones_like(self.lengths))
+            if answers is not None:
+                parts += [("begins", answers.begins, *where), ("ends", answers.ends, *where)]
+                parts += [("questions", answers.questions, *one_each), ("none", answers.none, *one_each)]
         columns = [
             (name.encode(), numbers.numpy(), starts.tolist(), counts.tolist())
             for name, numbers, starts, counts in parts
@@ -220,6 +235,7 @@ def words_of(text: str, segmentation: Segmentation) -> list[int]:
     return [0, *(place + 1 for place, character in enumerate(text) if character == " ")]
 
 
+@lru_cache(maxsize=2**14)
 def pieces_of(text: str) -> list[tuple[int, int]]:
     """The characters at which its pieces begin and end."""
     return [piece.span() for piece in _PIECE.finditer(text)]
@@ -265,10 +281,38 @@ def _words(
     places = [words_at(starts[row], _spans(text, encoded, row, starts[row])) for row, text in enumerate(texts)]
     flat = torch.tensor([place for of_text in places for place in of_text], dtype=torch.long).view(-1, 2)
     counts = torch.tensor([*map(len, places)], dtype=torch.long)
-    if no_answer is None:
-        return Words(counts, flat[:, 0], flat[:, 1], segmentation)
+    answers = None if no_answer is None else _answers(texts, encoded, starts, no_answer)
+    return Words(counts, flat[:, 0], flat[:, 1], segmentation, answers)
+
+
+def _answers(
+    texts: Sequence[tuple[str, ...]], encoded: Any, starts: Sequence[Sequence[Sequence[int]]], no_answer: Sequence[int]
+) -> Answers:
+    bounds = [bound for row, text in enumerate(texts) for bound in _bounds(text, encoded, row, starts[row])]
+    begins, ends = torch.tensor(bounds, dtype=torch.long).view(-1, 2).unbind(dim=-1)
     questions = torch.tensor([len(of_text[0]) for of_text in starts], dtype=torch.long)
-    return Words(counts, flat[:, 0], flat[:, 1], segmentation, questions, torch.tensor(no_answer, dtype=torch.long))
+    return Answers(questions, torch.tensor(no_answer, dtype=torch.long), begins, ends)
+
+
+def _bounds(texts: Sequence[str], encoded: Any, row: int, starts: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Of each word of a row the first token that begins in it and the last that ends there; `NO_TOKEN` if none does.
+
+    Tokens that stand for no character do neither.
+    """
+    before = [*accumulate(map(len, starts), initial=0)]
+    begins, ends = [NO_TOKEN] * before[-1], [NO_TOKEN] * before[-1]
+    sides = encoded.sequence_ids(row)
+    for number, (side, (start, end)) in enumerate(zip(sides, encoded["offset_mapping"][row], strict=True)):
+        piece = "" if side is None else texts[side][start:end]
+        if side is None or not piece.strip():
+            continue
+        first = bisect_right(starts[side], start + len(piece) - len(piece.lstrip())) - 1
+        last = bisect_right(starts[side], start + len(piece.rstrip()) - 1) - 1
+        if first >= 0 and begins[before[side] + first] == NO_TOKEN:
+            begins[before[side] + first] = number
+        if last >= 0:
+            ends[before[side] + last] = number
+    return [*zip(begins, ends, strict=True)]
 
 
 def joined(parts: Sequence[Tokens]) -> Tokens:
@@ -283,8 +327,7 @@ def joined(parts: Sequence[Tokens]) -> Tokens:
 
 def _joined_words(parts: Sequence[Words]) -> Words:
     counts, first, end = (torch.cat([getattr(part, name) for part in parts]) for name in ("counts", "first", "end"))
-    questions = [part.questions for part in parts if part.questions is not None]
-    if not questions:
-        return Words(counts, first, end, parts[0].segmentation)
-    no_answer = torch.cat([part.no_answer for part in parts if part.no_answer is not None])
-    return Words(counts, first, end, parts[0].segmentation, torch.cat(questions), no_answer)
+    answers = [part.answers for part in parts if part.answers is not None]
+    names = ("questions", "none", "begins", "ends")
+    joined = [torch.cat([getattr(part, name) for part in answers]) for name in names] if answers else []
+    return Words(counts, first, end, parts[0].segmentation, Answers(*joined) if joined else None)

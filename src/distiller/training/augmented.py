@@ -32,7 +32,7 @@ def augmented(plan: Plan) -> Examples | None:
         return None
     texts, kept = texts_and_what_is_kept(plan)
     columns = plan.augmented_columns
-    with TextsBar("augmenting", len(texts) * config.copies * len(columns)) as bar:
+    with TextsBar("augmenting", config.copies * parts_to_change(texts, kept, columns)) as bar:
         copies = _copies(texts, kept, Policy(config.steps), config.copies, columns, plan.pipeline.seed, bar)
     lacking = len(texts) * config.copies - len(copies)
     if lacking > 0:
@@ -86,6 +86,12 @@ def _copies(
             if copy != texts[number] and copy not in found[number]:
                 found[number].append(copy)
     return [copy for copies in found for copy in copies]
+
+
+def parts_to_change(texts: Sequence[tuple[str, ...]], kept: Sequence[Kept], columns: Sequence[int]) -> int:
+    """How many texts a policy gets: what stands before and after what is kept are two."""
+    twice = sum(span is not None for span in kept) if texts and len(texts[0]) - 1 in columns else 0
+    return len(texts) * len(columns) + twice
 
 
 def copy_seed(seed: int, attempt: int) -> int:

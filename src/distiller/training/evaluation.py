@@ -53,7 +53,7 @@ def settle(model: PreTrainedModel, validation: Encoded, task: Task, place: str) 
     Raises:
         UserError: As `predict`.
     """
-    if task.label_kind == "answers":
+    if task.is_settled:
         model.config.update(task.settled(predict(model, validation, place)))
 
 
@@ -61,9 +61,10 @@ def _by_text(answer: Features) -> list[tuple[Tensor, Tensor]]:
     """The logits of each text of a batch, [1, outputs] or [words, outputs], and of which of them any token was read."""
     logits = answer.logits.float().cpu()
     if answer.said_of is None:
-        return [(of_text, torch.ones(1, dtype=torch.bool)) for of_text in logits.split(1)]
-    first, end = answer.said_of.cpu().unbind(dim=-1)
-    there, read = first != NO_WORD, end > first
+        return [(of_text, torch.ones_like(of_text, dtype=torch.bool)) for of_text in logits.split(1)]
+    said_of = answer.said_of.cpu()
+    there = said_of[..., 0] != NO_WORD
+    read = said_of >= 0 if answer.of_places else (said_of[..., 1:] > said_of[..., :1]).expand_as(logits)
     return [(logits[text][there[text]], read[text][there[text]]) for text in range(len(logits))]
 
 

@@ -105,7 +105,7 @@ def _encoded_passages(splits: Sequence[Examples], task: Task, reader: Reader, be
     tokens = tokenize(found.texts, reader.tokenizer, reader.max_length, task.segmentation, answers=True)
     words = tokens.words
     targets: list[Any] = [
-        target if words is None or target[0] <= 0 else passages.nearest_read(target, words.read_places(number))
+        target if words is None or target[0] <= 0 else passages.nearest_read(target, *words.read_places(number))
         for number, target in enumerate(found.targets)
     ]
     return Encoded(tokens, targets, found)

@@ -13,7 +13,7 @@ from distiller.errors import UserError
 from distiller.pipeline import Pipeline
 from distiller.tasks import Found, Predictions, answers, chosen, entities, guessed_tags
 from distiller.training import inputs
-from distiller.training.augmented import changed_texts, copy_seed, texts_and_what_is_kept
+from distiller.training.augmented import changed_texts, copy_seed, parts_to_change, texts_and_what_is_kept
 from distiller.training.evaluation import predict
 from distiller.training.examples import encode
 from distiller.training.plan import Plan, make_plan
@@ -60,10 +60,11 @@ def preview(pipeline: Pipeline, count: int) -> list[Changed]:
     texts, kept = texts_and_what_is_kept(plan)
     drawn = sorted(np.random.default_rng(pipeline.seed).permutation(len(texts))[:count].tolist())
     before = [texts[number] for number in drawn]
-    with TextsBar("augmenting", len(before) * len(plan.augmented_columns)) as bar:
+    untouched = [kept[number] for number in drawn]
+    with TextsBar("augmenting", parts_to_change(before, untouched, plan.augmented_columns)) as bar:
         policy = Policy(pipeline.augmentation.steps)
         seed = copy_seed(pipeline.seed, 0)
-        after = changed_texts(before, [kept[number] for number in drawn], policy, plan.augmented_columns, seed, bar)
+        after = changed_texts(before, untouched, policy, plan.augmented_columns, seed, bar)
     read = encode([Examples([*before, *after], None)], plan.classes, plan.task, plan.teacher_reader)
     said = _sayings(predict(teacher.model, read, "teacher.model"), plan)
     return [*map(Changed, before, after, said[: len(before)], said[len(before) :])]

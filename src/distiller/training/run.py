@@ -19,7 +19,7 @@ from distiller.objectives import Objective
 from distiller.pipeline import Pipeline
 from distiller.runs import FILE, RunRecord, new_record
 from distiller.store import FrozenTeacher
-from distiller.tasks import Task, Tokens
+from distiller.tasks import Tokens
 from distiller.training import inputs
 from distiller.training.augmented import augmented
 from distiller.training.distillation import Distillation
@@ -165,16 +165,11 @@ def evaluate(pipeline: Pipeline, model: str, split: str) -> Evaluation:
     loaded = models.load_classifier(model, {}, model, pipeline.seed, task.head_kind)
     dataset = data.load(pipeline.data.replace(unlabelled=None), task.label_kind, pipeline.seed)
     classes = classes_of(task, loaded.config, dataset.classes, model)
-    _settle_if_need_be(loaded, encode([dataset.validation], classes, task, reader), task, model)
+    if task.is_settled and task.threshold(loaded.config) is None:  # for this call alone
+        settle(loaded, encode([dataset.validation], classes, task, reader), task, model)
     examples: Examples = getattr(dataset, split)
     predictions = judged(loaded, encode([examples], classes, task, reader), task, model)
     return Evaluation(task.scores(predictions), task.files(predictions))
-
-
-def _settle_if_need_be(model: PreTrainedModel, validation: Encoded, task: Task, place: str) -> None:
-    """A model that comes from elsewhere is settled for this run alone."""
-    if task.threshold(model.config) is None:
-        settle(model, validation, task, place)
 
 
 def _earlier(out: Path, pipeline: Pipeline, *, resume: bool) -> RunRecord | None:

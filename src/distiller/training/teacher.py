@@ -129,8 +129,8 @@ def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
         section="teacher.finetune",
         title="fine-tuning the teacher",
     )
-    model.to("cpu").eval()  # type: ignore[arg-type]
     settle(model, validation, task, "teacher.finetune")
+    model.to("cpu").eval()  # type: ignore[arg-type]
     models.save(model, reader.tokenizer, folder)
     ready = Teacher(model, str(folder), round(course.seconds, 2), task.head_kind)
     write_json(folder / SUMMARY, {"finetune_seconds": ready.finetune_seconds, "fingerprint": ready.fingerprint})

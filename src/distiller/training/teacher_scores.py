@@ -40,7 +40,7 @@ def _found_out(plan: Plan, teacher: Teacher) -> dict[str, Any]:
     task, reader, model = plan.task, plan.teacher_reader, teacher.model
     splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
     read = {name: encode([split], plan.classes, task, reader) for name, split in splits.items()}
-    if task.threshold(model.config) is None:
+    if task.is_settled and task.threshold(model.config) is None:
         settle(model, read["validation"], task, "teacher.model")
     scores = {name: task.scores(judged(model, split, task, "teacher.model")) for name, split in read.items()}
     return {**scores, SIZE: round(_saved_size(plan, teacher) / 1e6, 2)}

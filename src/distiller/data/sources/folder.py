@@ -11,6 +11,8 @@ from distiller.errors import UserError
 VERSION = re.compile(r"-v\d+\.\d+$")
 """SQuAD's files are called train-v2.0.json and dev-v2.0.json."""
 
+QUESTIONS = ".json"
+
 
 class Folder(Source):
     """Files of rows; formats may differ between them."""
@@ -26,11 +28,13 @@ class Folder(Source):
         if not folder.is_dir():
             return None
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        # Beside tables a JSON file is what somebody has noted about them.
+        files = [path for path in files if path.suffix.lower() != QUESTIONS] or files
         if not files:
             raise UserError(name, f"holds no data files; they end in {', '.join(SUFFIXES)}")
         by_split: dict[str, Path] = {}
         for path in files:
-            other = by_split.setdefault(VERSION.sub("", path.stem), path)
+            other = by_split.setdefault(_split_of(path), path)
             if other != path:
                 raise UserError(name, f"holds both {other.name} and {path.name} for one split; move one away")
         return cls(by_split, name)
@@ -41,3 +45,7 @@ class Folder(Source):
 
     def _read(self, split: str) -> Rows:
         return read_file(self._files[split])
+
+
+def _split_of(path: Path) -> str:
+    return VERSION.sub("", path.stem) if path.suffix.lower() == QUESTIONS else path.stem
