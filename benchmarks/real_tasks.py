@@ -32,9 +32,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "SQuAD v2": {
         "task": "question-answering",
         "data.max_length": 192,
-        "teacher.finetune.epochs": 5,
+        "teacher.finetune.epochs": 3,
         "teacher.finetune.learning_rate": 2e-4,
-        "training.epochs": 6,
+        "training.epochs": 4,
         "training.learning_rate": 4e-4,
     },
 }

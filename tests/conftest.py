@@ -1,7 +1,9 @@
 """What all tests share: where the repository and its neighbour data are, and one thread a process."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # test processes, and those that they start, run side by side, one a core
@@ -9,6 +11,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
 import torch
+import yaml
 from hypothesis import HealthCheck, settings
 
 # Conformance suites are inherited, which hypothesis takes for an accident; examples are the same in every run.
@@ -22,6 +25,12 @@ settings.register_profile(
 settings.load_profile("distiller")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+Written = Callable[..., Path]
+SPACE = {
+    "objective.intermediate.type": [None, "mse", "mi"],
+    "objective.intermediate.alpha": {"values": [0.1, 0.9], "when": {"objective.intermediate.type": "mi"}},
+    "training.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+}
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
@@ -67,3 +76,17 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
         BertModel(config).save_pretrained(folder)
     models.load_tokenizer("asset:minilm-l6", "test").save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def search_file(tiny_bert: Path, tmp_path: Path) -> Written:
+    """Write a search of a tiny encoder's pipelines, and its base; gives the path of the search."""
+    from tiny_runs import pipeline_of
+
+    def written(of_base: dict[str, Any] | None = None, **changes: Any) -> Path:
+        pipeline_of(tiny_bert, training={"epochs": 2}, **(of_base or {})).to_yaml(tmp_path / "base.yaml")
+        content = {"base": "base.yaml", "space": SPACE, "trials": 4, "pruner": "none", "confirm": None, **changes}
+        (tmp_path / "search.yaml").write_text(yaml.safe_dump(content))
+        return tmp_path / "search.yaml"
+
+    return written

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 import typer.testing
+import yaml
 
 from conftest import REPOSITORY
-from distiller import Pipeline
+from distiller import Pipeline, SearchConfig
 from distiller.cli.main import app
+from distiller.schema import validated
+from distiller.search.space import read_space
 
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 GROUPS = {group.name for group in app.registered_groups}
@@ -22,13 +25,24 @@ def _blocks(language: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("document", "block"), _blocks("yaml"))
-def test_pipelines_in_documents_are_valid(document: str, block: str) -> None:
-    Pipeline.from_text(block, document)
+def test_pipelines_and_searches_in_documents_are_valid(document: str, block: str) -> None:
+    content = yaml.safe_load(block)
+    if "space" not in content:
+        Pipeline.from_text(block, document)
+        return
+    read_space(content["space"], document)
+    if "base" in content:
+        validated(SearchConfig, content, document)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_examples_are_valid(path: Path) -> None:
-    Pipeline.from_yaml(path)
+    if "space:" not in path.read_text():
+        Pipeline.from_yaml(path)
+        return
+    search = SearchConfig.from_yaml(path)
+    search.pipeline()
+    search.read_space()
 
 
 @pytest.mark.parametrize(("document", "block"), _blocks("python"))

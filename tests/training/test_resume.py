@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from distiller import UserError, distill
+from distiller import UserError, distill, training
 from tiny_runs import DYING, die, pipeline_of, same, weights_of
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -201,3 +201,32 @@ def test_a_checkpoint_of_another_version_is_refused_and_stays_as_it_is(tiny_bert
         assert load_file(file).keys() == others.keys()
     file.write_bytes(written)
     assert distill(pipeline, tmp_path / "out", resume=True).record.status == "finished"
+
+
+@pytest.mark.parametrize("stops", [[1, 2, 3], [1, 1, 3, 3], [2, 3], [3]])
+def test_a_run_in_parts_ends_as_one_in_one_piece(tiny_bert: Path, tmp_path: Path, stops: list[int]) -> None:
+    """A part that was done already is not done again, whether it was the last one or not."""
+    pipeline = pipeline_of(tiny_bert, objective={"intermediate": {"type": "mi"}})
+    for stop in stops:
+        if stop == 3:
+            shutil.rmtree(tmp_path / "parts" / "student", ignore_errors=True)
+        record = training.advance(pipeline, tmp_path / "parts", stop, timed=False)
+        assert record.metrics["epochs"] == stop
+        assert record.status == ("finished" if stop == 3 else "stopped")
+        assert record.metrics["teacher"]["validation"]
+    whole = distill(pipeline, tmp_path / "whole").record
+    assert same(weights_of(tmp_path / "parts"), weights_of(tmp_path / "whole"))
+    assert record.metrics["student"] == whole.metrics["student"]
+    assert record.latency == {}
+    steps = [entry["loss"] for entry in record.metrics["history"] if "loss" in entry]
+    assert steps == [entry["loss"] for entry in whole.metrics["history"] if "loss" in entry]
+
+
+def test_the_seed_of_the_student_changes_the_student_and_nothing_else(tiny_bert: Path, tmp_path: Path) -> None:
+    first = distill(pipeline_of(tiny_bert), tmp_path / "first").record
+    other = distill(pipeline_of(tiny_bert, training={"seed": 5}), tmp_path / "other").record
+    again = distill(pipeline_of(tiny_bert, training={"seed": 0}), tmp_path / "again").record
+    assert not same(weights_of(tmp_path / "first"), weights_of(tmp_path / "other"))
+    assert same(weights_of(tmp_path / "first"), weights_of(tmp_path / "again"))
+    assert first.data["fingerprint"] == other.data["fingerprint"] == again.data["fingerprint"]
+    assert first.metrics["teacher"] == other.metrics["teacher"]

@@ -167,7 +167,6 @@ def open_study(config: SearchConfig, space: Space, out: Path, name: str) -> Stud
         UserError: If the database cannot be reached.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     address = config.storage or f"sqlite:///{out / DATABASE}"
     try:
         storage = optuna.storages.RDBStorage(address, engine_kwargs=_engine(address))
@@ -204,13 +203,15 @@ def _drawn(space: Space, point: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sampler(name: str, seed: int) -> BaseSampler:
-    if name == "tpe":
-        return TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP)
-    if name == "gp":
-        return GPSampler(seed=seed, n_startup_trials=STARTUP)
-    if name == "nsga2":
-        return NSGAIISampler(seed=seed, population_size=POPULATION)
-    return RandomSampler(seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if name == "tpe":
+            return TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP)
+        if name == "gp":
+            return GPSampler(seed=seed, n_startup_trials=STARTUP)
+        if name == "nsga2":
+            return NSGAIISampler(seed=seed, population_size=POPULATION)
+        return RandomSampler(seed=seed)
 
 
 def _engine(address: str) -> dict[str, Any]:

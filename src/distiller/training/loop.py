@@ -74,7 +74,7 @@ def fit(
     """
     make_ready(folder)
     last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    if until is not None and last is not None and epochs_done(folder) >= until:
+    if until is not None and last is not None and until < config.epochs and epochs_done(folder) >= until:
         return _course(logged(Path(last)) or [], epochs_done(folder), len(examples))
     bar = ProgressBar(title, validation.metric)
     student = distillation.student

@@ -18,13 +18,14 @@ PATIENCE_SECONDS = 20.0
 
 
 class Local(ExecutorBase):
-    """`workers` processes of this machine, among which its cores are divided."""
+    """`workers` processes of this machine, among which its cores (or `OMP_NUM_THREADS` of them) are divided."""
 
     type: Literal["local"] = "local"
     workers: Annotated[int, Field(ge=1)] = 1
 
     def open(self) -> Executor:
-        return LocalExecutor(self.workers, max(1, (os.cpu_count() or 1) // self.workers))
+        threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        return LocalExecutor(self.workers, max(1, threads // self.workers))
 
 
 @dataclass

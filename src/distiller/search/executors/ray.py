@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from distiller.search.executors.executor import Ended, Executor, ExecutorBase, J
 from distiller.search.trial import run_trial
 
 PLACE = "executor"
+CONNECT_SECONDS = 10.0
 
 
 class Ray(ExecutorBase):
@@ -34,6 +36,7 @@ class Ray(ExecutorBase):
             import ray
         except ImportError as error:
             raise UserError(PLACE, "Ray is not installed; pip install 'distiller[ray]'") from error
+        _refuse_unreachable(self.address)
         try:
             ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
         except Exception as error:
@@ -45,6 +48,18 @@ class Ray(ExecutorBase):
             mend = f"{self.cpus:g} are more than the cluster has ({ray.cluster_resources().get('CPU', 0):g}); lower it"
             raise UserError(f"{PLACE}.cpus", mend)
         return RayExecutor(self, self.workers or room, ray)
+
+
+def _refuse_unreachable(address: str | None) -> None:
+    """Ray itself would try for minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or not port.isdigit() or "/" in host:
+        return  # `auto`, `local`, or of another protocol
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        mend = f"no Ray cluster answers at {address!r} ({error.strerror or error}); start one, or set address: null"
+        raise UserError(f"{PLACE}.address", mend) from error
 
 
 @dataclass
@@ -59,8 +74,9 @@ class RayExecutor:
     def submit(self, job: Job) -> None:
         config = self.config
         memory = {} if config.memory_gb is None else {"memory": int(config.memory_gb * 2**30)}
-        task = self.ray.remote(_run_trial).options(
-            num_cpus=config.cpus, num_gpus=config.gpus, max_retries=config.retries, max_calls=1, name=job.name, **memory
+        # A worker ends with its call, so that memory is given back.
+        task = self.ray.remote(max_calls=1)(_run_trial).options(
+            num_cpus=config.cpus, num_gpus=config.gpus, max_retries=config.retries, name=job.name, **memory
         )
         self._running[task.remote(job, max(1, int(config.cpus)), {**_shared()})] = job
 
