@@ -67,6 +67,12 @@ def test_the_same_command_goes_on_and_finished_trials_are_not_run_again(search_f
     search(search_file(trials=3), out, resume=True)
     assert len(_trials(out)) == 3
     assert {path: path.stat().st_mtime_ns for path in before} == before
+    students = [path.parent.parent.name for path in (out / "runs").glob("*/run/student")]
+    (best,) = students  # of the others none could win any more
+    again = search(search_file(trials=3, confirm={"top": 3, "seeds": 1}), out).summary
+    assert len(again["candidates"]) == 3
+    assert (out / "best" / "student" / "config.json").exists()
+    assert best == f"{json.loads((out / 'search.json').read_text())['candidates'][0]['trial']:04d}"
 
 
 def test_pruned_trials_are_recorded_as_such_and_go_no_further(search_file: Written, tmp_path: Path) -> None:
@@ -152,6 +158,7 @@ def test_the_seed_of_a_trial_says_what_it_comes_to_whatever_the_number_of_worker
         ({"trails": 3}, "unknown field 'trails'; did you mean 'trials'?"),
         ({"objectives": ["retention", "latency"], "pruner": "asha"}, "compares one objective, and there are several"),
         ({"objectives": ["speed"]}, "objectives.0: unknown value 'speed'"),
+        ({"objectives": ["parameters", "retention"]}, "objectives has to begin with retention"),
         ({"timeout": "2 weeks"}, "'2 weeks' is no time; write seconds, or e.g. 90s, 30m, 2h, 1d"),
         ({"space": {"training.epochs": []}}, "space.training.epochs: has no choices"),
         ({"base": "bsae.yaml"}, "cannot be read: No such file or directory; did you mean 'base.yaml'?"),

@@ -13,6 +13,7 @@ from distiller.report.drawing import GREY, as_svg, figure_of, with_legend
 
 SHOWN = 15
 AXES_AT_MOST = 12
+TICKS, NUMBERS, LONGEST_TICK = 8, 3, 24
 
 
 def write_search(summary: Mapping[str, Any], path: Path) -> None:
@@ -126,17 +127,33 @@ def _parallel(summary: Mapping[str, Any]) -> str | None:
         return None
     figure, axes = figure_of("", "", height=1.2 + 0.45 * len(paths))
     heights = [_heights([trial["point"].get(path) for trial in finished]) for path in paths]
-    for rank, trial in enumerate(finished):
+    for rank in range(len(finished)):
         shade = 0.1 + 0.9 * (rank / (len(finished) - 1)) ** 2
         axes.plot([of_path[rank] for of_path in heights], range(len(paths)), color="C0", alpha=shade)
-        if trial is finished[-1]:
-            for place, path in enumerate(paths):
-                text = str(trial["point"].get(path, "(not there)"))
-                axes.annotate(text[:40], (heights[place][rank], place), fontsize=7, color=GREY)
+    for place, path in enumerate(paths):
+        for height, text in _ticks([trial["point"].get(path) for trial in finished], heights[place]).items():
+            axes.annotate(
+                text, (height, place), (0, 3), textcoords="offset points", fontsize=7, color=GREY, ha="center"
+            )
     axes.set_yticks(range(len(paths)), labels=paths)
     axes.set_xticks([])
     axes.invert_yaxis()
     return as_svg(figure, axes)
+
+
+def _ticks(values: Sequence[Any], heights: Sequence[float]) -> dict[float, str]:
+    """What is written where on an axis: every choice, or the ends of a range; all of it short."""
+    texts = dict(zip(heights, map(_text, values), strict=True))
+    ends = {height: text for height, text in texts.items() if height in (min(heights), max(heights), 0.0)}
+    numbers = any(isinstance(value, float) for value in values)
+    return ends if (numbers and len(texts) > NUMBERS) or len(texts) > TICKS else texts
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= LONGEST_TICK else f"{text[: LONGEST_TICK - 1]}…"
 
 
 def _heights(values: Sequence[Any]) -> list[float]:

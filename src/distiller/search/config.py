@@ -65,6 +65,8 @@ class SearchConfig(Config):
     def _parts_fit(self) -> Self:
         if len({*self.objectives}) < len(self.objectives):
             raise ValueError("objectives has one twice; remove it")
+        if self.objectives[0] != "retention":
+            raise ValueError("objectives has to begin with retention: the smallest student of all knows nothing")
         if len(self.objectives) > 1 and self.pruner == "asha":
             raise ValueError("pruner: asha compares one objective, and there are several; set pruner: none")
         if len(self.objectives) > 1 and self.sampler == "gp":

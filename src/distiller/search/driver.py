@@ -22,13 +22,14 @@ from distiller.runs import FILE, RunRecord, new_record
 from distiller.schema import validated
 from distiller.search.config import SearchConfig
 from distiller.search.executors import Ended, Executor, Job
+from distiller.search.front import front
 from distiller.search.halving import rungs
 from distiller.search.point import placed
 from distiller.search.progress import Progress
 from distiller.search.study import FAILURE, Study
 from distiller.search.trial import RUN, Outcome, prepare_folder
 
-RUNS = "runs"
+RUNS, STUDENT = "runs", "student"
 MOST_DEATHS = 5
 """So often in a row the process of a job may die before the trial counts as failed."""
 ALIKE = 5
@@ -230,6 +231,18 @@ class Driver:
             record.write(folder)
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         self.study.end(number, state, values, reason)
+        if state == TrialState.COMPLETE:
+            self._keep_the_best_students()
+
+    def _keep_the_best_students(self) -> None:
+        """Of thousands of trials the students of those alone that may still win, or are on the front."""
+        finished = [trial for trial in self.study.trials() if trial.state == TrialState.COMPLETE]
+        ranked = sorted(finished, key=lambda trial: -trial.values[0])
+        kept = {trial.number for trial in ranked[: 1 if self.config.confirm is None else self.config.confirm.top]}
+        kept |= {trial.number for trial in front(finished, self.config.objectives)}
+        for trial in finished:
+            if trial.number not in kept:
+                shutil.rmtree(self.folder(_name(trial.number)) / RUN / STUDENT, ignore_errors=True)
 
     def _refuse_to_fail_alike(self, trials: list[FrozenTrial]) -> None:
         ended = [trial for trial in trials if trial.state.is_finished()]

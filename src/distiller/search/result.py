@@ -14,9 +14,10 @@ from distiller.files import replaced_folder, write_json
 from distiller.pipeline import Pipeline
 from distiller.runs import RunRecord
 from distiller.search.config import SearchConfig
-from distiller.search.driver import Driver
+from distiller.search.driver import STUDENT, Driver
+from distiller.search.front import front
 from distiller.search.study import FAILURE, INFEASIBLE
-from distiller.search.trial import RUN, Outcome
+from distiller.search.trial import OUTCOME, PIPELINE, RUN, Outcome
 
 BEST, SUMMARY = "best", "search.json"
 DRAWS = 20_000
@@ -66,7 +67,7 @@ def conclude(driver: Driver, config: SearchConfig) -> SearchResult:
     chances = chances_of_being_best([candidate.retentions for candidate in candidates])
     winner = max(range(len(candidates)), key=lambda place: mean(candidates[place].retentions))
     chosen = candidates[winner]
-    run = chosen.folders[int(np.argmax(chosen.retentions))] / RUN
+    run = _with_student(driver, chosen.folders[int(np.argmax(chosen.retentions))]) / RUN
     record = RunRecord.read(run)
     summary["candidates"] = [
         {"trial": candidate.number, "retentions": candidate.retentions, "chance": chance}
@@ -89,16 +90,12 @@ def conclude(driver: Driver, config: SearchConfig) -> SearchResult:
     return SearchResult(driver.out / BEST, summary)
 
 
-def front(trials: Sequence[FrozenTrial], goals: Sequence[str]) -> list[FrozenTrial]:
-    """Those of which none is better in one objective and no worse in another, best retention first."""
-    signs = [1.0 if goal == "retention" else -1.0 for goal in goals]
-    values = np.array([[sign * value for sign, value in zip(signs, trial.values, strict=True)] for trial in trials])
-    kept = [
-        trial
-        for place, trial in enumerate(trials)
-        if not any((other >= values[place]).all() and (other > values[place]).any() for other in values)
-    ]
-    return sorted(kept, key=lambda trial: -signs[0] * trial.values[0])
+def _with_student(driver: Driver, folder: Path) -> Path:
+    """A run whose student was not kept, since fewer were to be run again when it ended, is made again."""
+    if not (folder / RUN / STUDENT).is_dir():
+        (folder / OUTCOME).unlink()
+        driver.run_again({folder.name: Pipeline.from_yaml(folder / PIPELINE)})
+    return folder
 
 
 def chances_of_being_best(scores: Sequence[Sequence[float]]) -> list[float]:
@@ -153,7 +150,7 @@ def _described(driver: Driver, trial: FrozenTrial) -> dict[str, Any]:
         "trial": trial.number,
         "state": trial.state.name.lower(),
         "point": dict(point),
-        "values": trial.values,
+        "values": trial.values if trial.state == TrialState.COMPLETE else None,
         "epochs": {str(epoch): value for epoch, value in trial.intermediate_values.items()},
         "seconds": None if outcome is None else outcome.seconds,
         "failure": trial.user_attrs.get(FAILURE) or trial.user_attrs.get(INFEASIBLE),
