@@ -82,14 +82,16 @@ def run_trial(job: Job, threads: int) -> None:
         write_json(job.folder / OUTCOME, asdict(outcome))
 
 
-def run_in_process(job: Job, threads: int, search: int) -> None:
+def run_in_process(job: Job, threads: int, search: int, place: int) -> None:
     """`run_trial` in a process of its own, with what it prints in a file; it does not outlive the search.
 
     Args:
         job: What to do.
         threads: Of torch.
         search: The process of the search.
+        place: Of the worker among all of them: of several GPUs it has one.
     """
+    _take_gpu(place)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches all: the search says when to stop
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -98,6 +100,15 @@ def run_in_process(job: Job, threads: int, search: int) -> None:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
         run_trial(job, threads)
+
+
+def _take_gpu(place: int) -> None:
+    import torch
+
+    count = torch.cuda.device_count()  # without starting CUDA, which then sees what is left visible
+    if count > 1:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[place % count]
 
 
 def _outcome(job: Job, record: RunRecord) -> Outcome:

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 20.0
 
 
 class Local(ExecutorBase):
-    """`workers` processes of this machine, among which its cores (or `OMP_NUM_THREADS` of them) are divided."""
+    """`workers` processes of this machine, which share its cores (or `OMP_NUM_THREADS` of them) and GPUs."""
 
     type: Literal["local"] = "local"
     workers: Annotated[int, Field(ge=1)] = 1
@@ -39,32 +39,35 @@ class LocalExecutor:
 
     workers: int
     threads: int
-    _running: dict[Any, tuple[Job, BaseProcess]] = field(default_factory=dict)
+    _running: dict[Any, tuple[Job, BaseProcess, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["distiller.training", "transformers.models.bert.modeling_bert"])
 
     def submit(self, job: Job) -> None:
-        process = self._context.Process(target=run_in_process, args=(job, self.threads, os.getpid()), name=job.name)
+        taken = {place for _, _, place in self._running.values()}
+        place = min({*range(self.workers)} - taken)
+        arguments = (job, self.threads, os.getpid(), place)
+        process = self._context.Process(target=run_in_process, args=arguments, name=job.name)
         process.start()
-        self._running[process.sentinel] = (job, process)
+        self._running[process.sentinel] = (job, process, place)
 
     def wait(self, seconds: float) -> list[Ended]:
         ready = connection.wait([*self._running], timeout=seconds)
         return [self._ended(sentinel) for sentinel in ready]
 
     def close(self) -> None:
-        for _, process in self._running.values():
+        for _, process, _ in self._running.values():
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, signal.SIGTERM)
-        for _, process in self._running.values():
+        for _, process, _ in self._running.values():
             process.join(PATIENCE_SECONDS)
             process.kill()
         self._running.clear()
 
     def _ended(self, sentinel: Any) -> Ended:
-        job, process = self._running.pop(sentinel)
+        job, process, _ = self._running.pop(sentinel)
         process.join()
         code = process.exitcode or 0
         if code == 0:
