@@ -1,4 +1,5 @@
 import csv
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -191,3 +192,31 @@ def test_files_of_the_same_name_with_another_header_are_an_ordinary_folder(tmp_p
     assert type(source) is Folder
     assert source.splits == ["dev", "train"]
     assert source.read("train").columns["text"] == ['said "yes"']
+
+
+def test_scitail_has_no_header_and_three_splits_and_boolq_is_a_folder_of_json_lines(tmp_path: Path) -> None:
+    """As both are distributed: SciTail in `tsv_format`, BoolQ with true and false for labels."""
+    scitail, boolq = tmp_path / "scitail", tmp_path / "boolq"
+    scitail.mkdir()
+    boolq.mkdir()
+    for split in ("train", "dev", "test"):
+        lines = [
+            f'Plants "{row}" need light.\tLight {row} is needed.\t{("entails", "neutral")[row % 2]}'
+            for row in range(40)
+        ]
+        (scitail / f"scitail_1.0_{split}.tsv").write_text("\n".join(lines) + "\n")
+    for split in ("train", "dev"):
+        rows = [
+            {"question": f"is {row} even", "title": "Numbers", "answer": row % 2 == 0, "passage": f"{row} is a number."}
+            for row in range(40)
+        ]
+        (boolq / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    dataset = load(DataConfig(source=str(scitail)), "classes", seed=0)
+    assert dataset.columns.text == ["premise", "hypothesis"]
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [40, 40, 40]
+    assert dataset.train.texts[0] == ('Plants "0" need light.', "Light 0 is needed.")
+    assert dataset.classes == ["entails", "neutral"]
+    config = DataConfig(source=str(boolq), text=["question", "passage"], label="answer")
+    dataset = load(config, "classes", seed=0)
+    assert dataset.classes == ["false", "true"]
+    assert len(dataset.validation) == 40

@@ -1,4 +1,4 @@
-"""A folder of a GLUE task as distributed: train.tsv and dev.tsv, tab-separated, with quotes as part of the text."""
+"""A folder of a GLUE task, or of SciTail, as distributed: tab-separated, with quotes as part of the text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +15,11 @@ FILES_OF_TWO_GENRES = {
     "train": TRAIN,
     "validation_matched": "dev_matched.tsv",
     "validation_mismatched": "dev_mismatched.tsv",
+}
+FILES_OF_SCITAIL = {
+    "train": "scitail_1.0_train.tsv",
+    "validation": "scitail_1.0_dev.tsv",
+    "test": "scitail_1.0_test.tsv",
 }
 
 
@@ -73,14 +78,21 @@ _LAYOUTS = (
     ),
     _Layout(["sentence"], ["sentence", "label"], {}),
     _Layout(["sentence"], ["source", "label", "mark", "sentence"], {}, metric="matthews", has_header=False),
+    _Layout(
+        ["premise", "hypothesis"],
+        ["premise", "hypothesis", "label"],
+        {},
+        has_header=False,
+        files=FILES_OF_SCITAIL,
+    ),
 )
 
 
 class Glue(Source):
-    """RTE, WNLI, MRPC, QQP, QNLI, MNLI, STS-B, CoLA or SST-2, recognised by the first line of train.tsv.
+    """RTE, WNLI, MRPC, QQP, QNLI, MNLI, STS-B, CoLA, SST-2 or SciTail, by the first line of the training file.
 
     Columns have the names of the file, and those of the Hugging Face hub (`sentence`, `sentence1`, `label`, …) besides.
-    The test files that are distributed have no labels, so there is no test split.
+    The test files of GLUE have no labels, so it has no test split.
     """
 
     label = "label"
@@ -96,7 +108,7 @@ class Glue(Source):
     @classmethod
     def opened(cls, name: str) -> "Glue | None":
         folder = Path(name).expanduser()
-        layout = _layout(folder / TRAIN) if (folder / TRAIN).is_file() else None
+        layout = _layout(folder) if folder.is_dir() else None
         if layout is None or not all((folder / file).is_file() for file in layout.files.values()):
             return None
         return cls(folder, layout, name)
@@ -112,11 +124,15 @@ class Glue(Source):
         return Rows(rows.place, rows.unit, rows.numbers, {**rows.columns, **hub}, rows.typed)
 
 
-def _layout(path: Path) -> _Layout | None:
-    first = read_text(path).partition("\n")[0].rstrip("\r").split("\t")
+def _layout(folder: Path) -> _Layout | None:
+    if (folder / FILES_OF_SCITAIL["train"]).is_file():
+        return next(layout for layout in _LAYOUTS if layout.files is FILES_OF_SCITAIL)
+    if not (folder / TRAIN).is_file():
+        return None
+    first = read_text(folder / TRAIN).partition("\n")[0].rstrip("\r").split("\t")
     for layout in _LAYOUTS:
         if layout.has_header and first == layout.header:
             return layout
     # CoLA: source, 0 or 1, * or nothing, sentence.
     unnamed = len(first) == 4 and first[1] in ("0", "1") and first[2] in ("", "*")
-    return _LAYOUTS[-1] if unnamed else None
+    return next(layout for layout in _LAYOUTS if not layout.has_header) if unnamed else None
