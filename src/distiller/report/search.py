@@ -12,6 +12,7 @@ from distiller.files import write_text
 from distiller.report.drawing import GREY, as_svg, figure_of, with_legend
 
 SHOWN = 15
+STATES = {"complete": "finished", "fail": "failed"}
 AXES_AT_MOST = 12
 TICKS, NUMBERS, LONGEST_TICK = 8, 3, 24
 
@@ -41,17 +42,20 @@ def write_search(summary: Mapping[str, Any], path: Path) -> None:
 def search_table(summary: Mapping[str, Any]) -> Table:
     """The best trials, at most fifteen."""
     columns, rows = _figures(summary)
-    table = Table(*columns)
+    filled = [place for place in range(len(columns)) if any(row[place] for row in rows[:SHOWN])]
+    table = Table()
+    for place in filled:
+        table.add_column(columns[place], overflow="fold")
     for row in rows[:SHOWN]:
-        table.add_row(*row)
+        table.add_row(*(row[place] for place in filled))
     return table
 
 
 def search_sentences(summary: Mapping[str, Any]) -> list[str]:
     """What became of the trials; which is best, by validation, how sure that is, and what it scores on test."""
     states = [trial["state"] for trial in summary["trials"]]
-    counted = {"finished": "complete", "pruned": "pruned", "failed": "fail"}
-    parts = [f"{states.count(state)} {word}" for word, state in counted.items() if states.count(state)]
+    counted = [state for state in ("complete", "pruned", "fail") if state in states]
+    parts = [f"{states.count(state)} {STATES.get(state, state)}" for state in counted]
     sentences = [f"{len(states)} trials: {', '.join(parts)}."]
     winner = summary.get("winner")
     if winner is None:
@@ -92,9 +96,17 @@ def _row(trial: Mapping[str, Any], goals: Sequence[str], paths: Sequence[str]) -
     shown = [f"{value:.4g}" for value in values] + [""] * (len(goals) - len(values))
     epochs = max(map(int, trial["epochs"]), default=None) if trial["state"] != "complete" else None
     seconds = "" if trial["seconds"] is None else f"{trial['seconds']:.0f}"
-    point = ["" if path not in trial["point"] else str(trial["point"][path]) for path in paths]
+    point = ["" if path not in trial["point"] else _text(trial["point"][path]) for path in paths]
     stopped = "" if epochs is None else str(epochs)
-    return [str(trial["trial"]), trial["state"], *shown, stopped, seconds, *point, trial["failure"] or ""]
+    return [
+        str(trial["trial"]),
+        STATES.get(trial["state"], trial["state"]),
+        *shown,
+        stopped,
+        seconds,
+        *point,
+        trial["failure"] or "",
+    ]
 
 
 def _last(trial: Mapping[str, Any]) -> float:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -77,8 +78,11 @@ def run_trial(job: Job, threads: int) -> None:
             pipeline = Pipeline.from_yaml(job.folder / PIPELINE)
             record = training.advance(pipeline, job.folder / RUN, job.until, timed=job.timed)
             outcome = _outcome(job, record)
-        except (UserError, MemoryError, RuntimeError) as error:
-            outcome = Outcome(job.until, "failed", " ".join(str(error).split()))
+        except UserError as error:
+            outcome = Outcome(job.until, "failed", str(error))
+        except Exception as error:  # whatever it is: the search goes on, and the log has all of it
+            traceback.print_exc()
+            outcome = Outcome(job.until, "failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
         write_json(job.folder / OUTCOME, asdict(outcome))
 
 
