@@ -2,9 +2,9 @@
 
 WNUT-17 has its official splits; RTE, MRPC and STS-B are judged on their official development sets, since GLUE keeps
 the labels of its tests: there the best epoch is chosen on a tenth of the training set. The teacher is MiniLM, the
-student its layers 0, 2 and 4, taught by logits and hidden states. Of SQuAD v2 there is half of the development set:
-four fifths of its articles, drawn with a seed, are trained on, the others are the test; and the same models answer the
-questions of XQuAD, all of which have an answer. Finished runs are reused.
+student its layers 0, 2 and 4 as they were fine-tuned, taught by logits and hidden states. Of SQuAD v2 there is half of
+the development set: four fifths of its articles, drawn with a seed, are trained on, the others are the test; and the
+same models answer the questions of XQuAD, all of which have an answer. Finished runs are reused.
 
     python benchmarks/real_tasks.py --data ../shared/data --out runs/real-tasks --seeds 3
 """
@@ -35,13 +35,13 @@ FIELDS: dict[str, dict[str, Any]] = {
         "teacher.finetune.epochs": 3,
         "teacher.finetune.learning_rate": 2e-4,
         "training.epochs": 4,
-        "training.learning_rate": 4e-4,
+        "training.learning_rate": 2e-4,
     },
 }
 OTHER_QUESTIONS = "XQuAD"
 BASE = """
 teacher: {model: asset:minilm-l6, finetune: {batch_size: 32, learning_rate: 1.0e-4}}
-student: {layers: [0, 2, 4]}
+student: {layers: [0, 2, 4], init: teacher}
 objective: {intermediate: {type: mse}}
 training: {learning_rate: 2.0e-4}
 """

@@ -84,7 +84,7 @@ def search_file(tiny_bert: Path, tmp_path: Path) -> Written:
     from tiny_runs import pipeline_of
 
     def written(of_base: dict[str, Any] | None = None, **changes: Any) -> Path:
-        pipeline_of(tiny_bert, training={"epochs": 2}, **(of_base or {})).to_yaml(tmp_path / "base.yaml")
+        pipeline_of(tiny_bert, **{"training": {"epochs": 2}, **(of_base or {})}).to_yaml(tmp_path / "base.yaml")
         content = {"base": "base.yaml", "space": SPACE, "trials": 4, "pruner": "none", "confirm": None, **changes}
         (tmp_path / "search.yaml").write_text(yaml.safe_dump(content))
         return tmp_path / "search.yaml"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -24,8 +25,10 @@ COMMAND = [sys.executable, "-m", "distiller", "search"]
 
 
 @pytest.fixture
-def ray_address() -> Iterator[str]:
-    """A head of Ray on this machine, with two workers."""
+def ray_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A head of Ray on this machine, with two workers, for those that have its token alone."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
     pytest.importorskip("ray")
     command = shutil.which("ray", path=str(Path(sys.executable).parent))
     assert command is not None

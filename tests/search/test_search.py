@@ -1,6 +1,8 @@
 """Searches from their file to what they leave."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,14 @@ from typer.testing import CliRunner
 
 import distiller
 from conftest import Written
-from distiller import UserError, search
+from distiller import Pipeline, SearchConfig, UserError, search
 from distiller.cli.main import app
-from distiller.runs import load
+from distiller.runs import load, new_record
+from distiller.search.driver import Driver
+from distiller.search.executors import Ended, Job
+from distiller.search.progress import Progress
 from distiller.search.result import chances_of_being_best
+from distiller.search.study import open_study
 from distiller.search.trial import Outcome
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -46,6 +52,7 @@ def test_a_search_leaves_the_best_by_validation_its_records_and_a_report(search_
     assert [one["trial"] for one in summary["candidates"]] == [trial.number for trial in ranked[:2]]
     assert all(len(one["retentions"]) == 2 for one in summary["candidates"])
     means = {one["trial"]: sum(one["retentions"]) / 2 for one in summary["candidates"]}
+    assert summary["winner"]["runs"] == 2
     assert means[summary["winner"]["trial"]] == max(means.values())
     assert sum(one["chance"] for one in summary["candidates"]) == pytest.approx(1.0)
     assert AutoModelForSequenceClassification.from_pretrained(out / "best" / "student").config.num_hidden_layers == 2
@@ -128,7 +135,7 @@ def test_given_points_are_tried_first_and_a_grid_ends(search_file: Written, tmp_
         trials=9,
     )
     summary = search(file, tmp_path / "out").summary
-    assert [trial["point"]["training.epochs"] for trial in summary["trials"]] == [2, 1, 2]
+    assert [trial["point"]["training.epochs"] for trial in summary["trials"]] == [2, 1]
 
 
 def test_several_objectives_end_in_a_front(search_file: Written, tmp_path: Path) -> None:
@@ -168,6 +175,13 @@ def test_the_seed_of_a_trial_says_what_it_comes_to_whatever_the_number_of_worker
         ),
         ({"first": [{"training.epochs": 3}]}, "first: 'training.epochs' is not in the space"),
         ({"executor": {"type": "local", "workers": 0}}, "executor.workers"),
+        (
+            {"space": {"objective.intermediate.type": ["mi"], "objective.intermediate.alhpa": [1]}},
+            "alhpa is no field of a",
+        ),
+        ({"space": {"training.epochs.x": [1]}}, "'x' stands below 2, which has no fields; correct the path"),
+        ({"storage": "sqlite:///study.db"}, "sqlite:///study.db is seen from wherever the search is started; give"),
+        ({"storage": "postgresql://u:p@h:abc/d"}, "storage: the address cannot be used"),
     ],
 )
 def test_a_bad_search_is_one_line_and_exit_code_2(
@@ -221,3 +235,120 @@ def test_the_file_is_yaml_and_its_base_lies_beside_it(search_file: Written, tmp_
         search(tmp_path / "broken.yaml", tmp_path / "out")
     content = yaml.safe_load(search_file().read_text())
     assert content["base"] == "base.yaml"
+
+
+def test_what_is_wrong_on_the_command_line_is_one_line(search_file: Written, tmp_path: Path) -> None:
+    for option, value, message in (
+        ("--trials", "0", "trials"),
+        ("--timeout", "5x", "'5x' is no time"),
+        ("--executor", "foo", "unknown type 'foo'"),
+    ):
+        arguments = ["search", str(search_file()), "--out", str(tmp_path / "out"), option, value]
+        ran = subprocess.run(
+            [sys.executable, "-m", "distiller", *arguments], capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 2, ran.stderr
+        assert message in ran.stderr
+        assert ran.stderr.count("\n") == 1
+
+
+def test_a_file_of_the_users_own_is_left_alone(search_file: Written, tmp_path: Path) -> None:
+    before = search_file().read_text()
+    with pytest.raises(UserError, match=r"search\.yaml: is none that a search has left; name another --out"):
+        search(search_file(), tmp_path)
+    assert (tmp_path / "search.yaml").read_text() == before
+
+
+def test_a_space_that_is_used_up_ends_the_search_and_no_point_runs_twice(search_file: Written, tmp_path: Path) -> None:
+    summary = search(search_file(space={"training.epochs": [1, 2]}, trials=9), tmp_path / "out").summary
+    assert sorted(trial["point"]["training.epochs"] for trial in summary["trials"]) == [1, 2]
+
+
+def test_a_script_without_a_guard_for_its_main_can_search(search_file: Written, tmp_path: Path) -> None:
+    file = search_file(trials=1)
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import distiller\nprint(distiller.search({str(file)!r}, {str(tmp_path / 'out')!r}).best_path)\n"
+    )
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == str(tmp_path / "out" / "best")
+
+
+class Instant:
+    """An executor whose jobs end at once: what they come to is a function of their pipeline and the epochs."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self.workers = workers
+        self.jobs: list[tuple[str, int]] = []
+        self._ended: list[Ended] = []
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append((job.name, job.until))
+        pipeline = Pipeline.from_yaml(job.folder / "given.yaml")
+        value = 1 - abs(pipeline.training.learning_rate - 0.003) * job.until
+        status = "finished" if job.until == pipeline.training.epochs else "stopped"
+        record = new_record(pipeline.model_dump(), 0)
+        record.write(job.folder / "run")
+        (job.folder / "outcome.json").write_text(json.dumps({"until": job.until, "status": status, "retention": value}))
+        self._ended.append(Ended(job, None))
+
+    def wait(self, seconds: float) -> list[Ended]:
+        ended, self._ended = self._ended, []
+        return ended
+
+    def close(self) -> None:
+        """There is nothing to stop."""
+
+
+class KilledError(Exception):
+    """In the place of a `kill -9`."""
+
+
+def _driven(
+    file: Path, out: Path, *, kill_in: str | None = None, calls: int = 0, after: bool = False
+) -> tuple[Instant, list[Any]]:
+    """The trials of a search whose jobs end at once, killed in a call of the study's if that is asked for."""
+    config = SearchConfig.from_yaml(file)
+    out.mkdir(exist_ok=True)
+    executor = Instant()
+    study = open_study(config, config.read_space(), out, "test")
+    driver = Driver(config, config.pipeline(), study, executor, out, Progress(config.trials, ["retention"]))
+    if kill_in is not None:
+        original, left = getattr(study, kill_in), [calls]
+
+        def dying(*arguments: Any, **named: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0 and not after:
+                raise KilledError
+            answer = original(*arguments, **named)
+            if left[0] < 0:
+                raise KilledError
+            return answer
+
+        setattr(study, kill_in, dying)
+    try:
+        driver.run()
+    except KilledError:
+        return executor, []
+    return executor, study.trials()
+
+
+@pytest.mark.parametrize("call", ["report", "end", "point", "running", "propose"])
+@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_whichever_step_it_is_killed_in_the_search_ends_as_it_would_have(
+    search_file: Written, tmp_path: Path, call: str, number: int, *, after: bool
+) -> None:
+    """With halving, so that what has been judged matters; a call of the study raises in the place of a kill."""
+    space = {"training.learning_rate": {"low": 1e-3, "high": 1e-2}, "training.warmup": {"low": 0.0, "high": 0.5}}
+    file = search_file({"training": {"epochs": 4}}, space=space, trials=4, pruner="asha", reduction=2)
+    undisturbed, trials = _driven(file, tmp_path / "undisturbed")
+    before, nothing = _driven(file, tmp_path / "killed", kill_in=call, calls=number, after=after)
+    if nothing:
+        return  # it was not called so often
+    again, resumed = _driven(file, tmp_path / "killed")
+    assert [(one.state, one.params, one.values) for one in resumed] == [
+        (one.state, one.params, one.values) for one in trials
+    ]
+    assert {*before.jobs, *again.jobs} == {*undisturbed.jobs}

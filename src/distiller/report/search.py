@@ -60,8 +60,8 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
     winner = summary.get("winner")
     if winner is None:
         return [*sentences, "None has finished, so that there is no best."]
-    runs = next(len(one["retentions"]) for one in summary["candidates"] if one["trial"] == winner["trial"])
-    seeds = f"mean of {runs} seeds" if runs > 1 else "one seed"
+    runs = winner["runs"]
+    seeds = f"mean of {runs} further seeds" if runs > 1 else "one seed"
     best = f"Trial {winner['trial']} keeps {winner['validation_retention']:.1%} of the teacher on validation ({seeds})"
     others = len(summary["candidates"]) - 1
     if others > 0:
@@ -71,7 +71,9 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
     kept = "" if retention is None else f", {retention:.1%} of the teacher's"
     test = f"On test, looked at once, its student scores {winner['test_score']:.4f} {winner['metric']}{kept}."
     front = [f"Trials {', '.join(map(str, summary['front']))} are the front."] if len(summary["objectives"]) > 1 else []
-    return [f"{best}.", test, *front, *sentences]
+    refused = summary.get("refused", 0)
+    left_out = [f"{refused} points were no pipelines, and were not run: {summary['refusal']}."] if refused else []
+    return [f"{best}.", test, *front, *sentences, *left_out]
 
 
 def _figures(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -13,7 +13,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
 
-from distiller import data, tasks, training
+from distiller import data, models, tasks, training
 from distiller.data import Dataset
 from distiller.errors import UserError
 from distiller.files import write_json
@@ -26,8 +26,8 @@ from distiller.search.front import front
 from distiller.search.halving import rungs
 from distiller.search.point import placed
 from distiller.search.progress import Progress
-from distiller.search.study import FAILURE, Study
-from distiller.search.trial import RUN, Outcome, prepare_folder
+from distiller.search.study import Study
+from distiller.search.trial import LOG, PIPELINE, RUN, Outcome, prepare_folder
 
 RUNS, STUDENT = "runs", "student"
 MOST_DEATHS = 5
@@ -60,13 +60,16 @@ class Driver:
     _deaths: Counter[str] = field(default_factory=Counter)
     _began: float = field(default_factory=time.monotonic)
     _exhausted: bool = False
+    _failures: list[str] = field(default_factory=list)
+    _dataset: Dataset | None = None
 
     def run(self) -> None:
         """Until the search has ended.
 
         Raises:
-            UserError: If nothing can come of it: no point is a pipeline, or the first trials all fail alike.
+            UserError: If nothing can come of it: base or space are not usable, or the first trials all fail alike.
         """
+        self._refuse_what_no_point_can_mend()
         while True:
             trials = self.study.trials()
             self._fill(trials)
@@ -74,18 +77,25 @@ class Driver:
                 return
             for ended in self.executor.wait(LOOK_SECONDS):
                 self._take(ended)
-            self._refuse_to_fail_alike(self.study.trials())
+            self._refuse_to_fail_alike()
             self.progress.show(self.study.trials(), len(self._active))
 
-    def run_again(self, pipelines: Mapping[str, Pipeline]) -> dict[str, Outcome]:
-        """Train pipelines to their end, side by side: what came of each, by name; of those that fail nothing."""
+    def run_again(self, pipelines: Mapping[str, Pipeline], *, again: bool = False) -> dict[str, Outcome]:
+        """Train pipelines to their end, side by side: what came of each, by name; of those that fail nothing.
+
+        Args:
+            pipelines: By the name of their folders.
+            again: Whether to do so although there is an outcome.
+        """
         waiting = dict(pipelines)
         found: dict[str, Outcome] = {}
         while waiting or self._active:
             while waiting and len(self._active) < self.executor.workers:
                 name = next(iter(waiting))
                 pipeline = waiting.pop(name)
-                done = self._start(name, pipeline, pipeline.training.epochs)
+                done = None if again else self._start(name, pipeline, pipeline.training.epochs)
+                if again:
+                    self._submit(Job(name, self.folder(name), pipeline.training.epochs, timed=False))
                 if done is not None:
                     found[name] = done
             for ended in self.executor.wait(LOOK_SECONDS) if self._active else []:
@@ -93,6 +103,7 @@ class Driver:
                 outcome = self._outcome(ended)
                 if outcome is not None:
                     found[job.name] = outcome
+                    shutil.rmtree(job.folder / RUN / "checkpoints", ignore_errors=True)
                 elif self._deaths[job.name] < MOST_DEATHS:
                     self._submit(job)
         return {name: outcome for name, outcome in found.items() if outcome.status == "finished"}
@@ -114,7 +125,7 @@ class Driver:
         begun = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
         for number in begun:
             if len(self._active) < self.executor.workers and _name(number) not in self._active:
-                self._go_on(number, self.study.point(self.study.running(number)))
+                self._take_up(number)
         ahead = len(trials)
         while len(self._active) < self.executor.workers and self._may_propose(trials, ahead):
             proposed = self.study.propose(self._why_not)
@@ -122,6 +133,16 @@ class Driver:
             if proposed is not None:
                 ahead += 1
                 self._go_on(*proposed)
+
+    def _take_up(self, number: int) -> None:
+        """A trial that was begun before; what was not even looked at then is looked at now."""
+        point = self.study.point(self.study.running(number))
+        begun = (self.folder(_name(number)) / PIPELINE).exists()
+        reason = None if begun else self._why_not(point)
+        if reason is not None:
+            self.study.discard(number, reason)
+        else:
+            self._go_on(number, point)
 
     def _may_propose(self, trials: list[FrozenTrial], ahead: int) -> bool:
         if self._exhausted or ahead >= self.config.trials:
@@ -137,21 +158,37 @@ class Driver:
 
     def _why_not(self, point: Mapping[str, Any]) -> str | None:
         try:
-            training.check(self.pipeline(point), self._dataset(point))
+            training.check(self.pipeline(point), self._dataset_of(point))
         except (UserError, ValidationError) as error:
             return str(error)
         return None
 
-    def _dataset(self, point: Mapping[str, Any]) -> Dataset | None:
+    def _refuse_what_no_point_can_mend(self) -> None:
+        """The base, as far as the space leaves it alone; and fields of the space that no pipeline has."""
+        touched = {dimension.path.partition(".")[0] for dimension in self.study.space.dimensions}
+        if not touched & {"data", "task", "seed"}:
+            self._dataset = data.load(self.base.data, tasks.build(self.base.task).label_kind, self.base.seed)
+        if not touched & {"teacher", "student"}:
+            models.load_tokenizer(self.base.teacher.model, "teacher.model")
+        for point in self.study.space.with_each():
+            try:
+                self.pipeline(point)
+            except UserError as error:
+                if "unknown field" in str(error) or "has no fields" in str(error):
+                    raise UserError(
+                        "space", f"{[*point][-1]} is no field of a pipeline there ({error.mend})"
+                    ) from error
+
+    def _dataset_of(self, point: Mapping[str, Any]) -> Dataset | None:
         """That of the base, read once, where a point does not touch it."""
-        if any(path.partition(".")[0] in ("data", "task", "seed") for path in point):
-            return None
-        if not hasattr(self, "_read"):
-            self._read = data.load(self.base.data, tasks.build(self.base.task).label_kind, self.base.seed)
-        return self._read
+        touched = any(path.partition(".")[0] in ("data", "task", "seed") for path in point)
+        return None if touched else self._dataset
 
     def _go_on(self, number: int, point: Mapping[str, Any]) -> None:
         """Start the next part of a trial, or take what is known of it already."""
+        if self.study.is_stopped(number):
+            self._end(number, TrialState.PRUNED, None)
+            return
         pipeline = self.pipeline(point)
         done = {trial.number: trial for trial in self.study.trials()}[number].intermediate_values
         stops = [*self._rungs(pipeline), pipeline.training.epochs]
@@ -168,6 +205,8 @@ class Driver:
     def _start(self, name: str, pipeline: Pipeline, until: int) -> Outcome | None:
         """Submit a job; what came of it if it was done before the search was stopped."""
         folder = self.folder(name)
+        if (folder / PIPELINE).exists() and (folder / PIPELINE).read_text(encoding="utf-8") != pipeline.to_yaml():
+            shutil.rmtree(folder)  # of another study: the database is not that which was here
         prepare_folder(folder, pipeline.to_yaml())
         outcome = Outcome.read(folder)
         if outcome is not None and outcome.until >= until:
@@ -187,7 +226,7 @@ class Driver:
         elif self._deaths[job.name] < MOST_DEATHS:
             self._submit(job)
         else:
-            reason = f"its process was {ended.died or 'lost'} {MOST_DEATHS} times in a row; is there memory enough?"
+            reason = f"its process was {ended.died or 'lost'} {MOST_DEATHS} times in a row{_last_line(job.folder)}"
             self._note(int(job.name), Outcome(job.until, "failed", reason))
 
     def _outcome(self, ended: Ended) -> Outcome | None:
@@ -224,13 +263,11 @@ class Driver:
         folder = self.folder(_name(number)) / RUN
         if state == TrialState.PRUNED:
             _mark(folder, "pruned")
-        elif state == TrialState.FAIL and not (folder / FILE).exists():
-            pipeline = Pipeline.from_yaml(folder.parent / "given.yaml")
-            record = new_record(pipeline.model_dump(), pipeline.seed)
-            record.status, record.metrics = "failed", {"error": reason}
-            record.write(folder)
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        elif state == TrialState.FAIL:
+            self._failures.append(str(reason))
+            _mark_failed(folder, str(reason))
         self.study.end(number, state, values, reason)
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         if state == TrialState.COMPLETE:
             self._keep_the_best_students()
 
@@ -244,23 +281,44 @@ class Driver:
             if trial.number not in kept:
                 shutil.rmtree(self.folder(_name(trial.number)) / RUN / STUDENT, ignore_errors=True)
 
-    def _refuse_to_fail_alike(self, trials: list[FrozenTrial]) -> None:
-        ended = [trial for trial in trials if trial.state.is_finished()]
-        if len(ended) < ALIKE or any(trial.state != TrialState.FAIL for trial in ended):
+    def _refuse_to_fail_alike(self) -> None:
+        """Of the trials that this process has seen end, while none has ended well."""
+        if len(self._failures) < ALIKE or any(trial.state != TrialState.FAIL for trial in self._ended()):
             return
-        reasons = [str(trial.user_attrs.get(FAILURE)) for trial in ended]
-        if len({re.sub(r"\d+", "", reason) for reason in reasons}) == 1:
-            mend = f"the first {len(ended)} trials all failed alike: {reasons[0]}; mend that, then start it again"
-            raise UserError(str(self.out), mend)
+        if len({re.sub(r"\d+", "", reason) for reason in self._failures}) == 1:
+            mend = f"the first {len(self._failures)} trials all failed alike: {self._failures[0]}"
+            raise UserError(str(self.out), f"{mend}; mend that, and start it again with more --trials")
+
+    def _ended(self) -> list[FrozenTrial]:
+        return [trial for trial in self.study.trials() if trial.state.is_finished()]
 
 
 def _name(number: int) -> str:
     return f"{number:04d}"
 
 
-def _mark(folder: Path, status: Any) -> None:
+def _mark(folder: Path, status: Any, **more: Any) -> None:
     record = RunRecord.read(folder)
-    write_json(folder / FILE, {**record.model_dump(), "status": status})
+    write_json(folder / FILE, {**record.model_dump(), "status": status, **more})
+
+
+def _mark_failed(folder: Path, reason: str) -> None:
+    if (folder / FILE).exists():
+        _mark(folder, "failed", metrics={**RunRecord.read(folder).metrics, "error": reason})
+        return
+    pipeline = Pipeline.from_yaml(folder.parent / PIPELINE)
+    record = new_record(pipeline.model_dump(), pipeline.seed)
+    record.status, record.metrics = "failed", {"error": reason}
+    record.write(folder)
+
+
+def _last_line(folder: Path) -> str:
+    """What the log of a trial ends with, if it has one."""
+    try:
+        lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((f" (its log ends: {line.strip()[:200]})" for line in reversed(lines) if line.strip()), "")
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from distiller.errors import UserError
+
 ANY = "*"
 """In a path: every entry of a list."""
 
@@ -16,6 +18,9 @@ def placed(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         base: Content of a pipeline file, every field spelled out.
         point: Values by dotted path; `augmentation.steps.*.p` is that field of every step.
+
+    Raises:
+        UserError: If a path leads below something that has no fields.
     """
     content: Any = dict(base)
     for path in sorted(point, key=lambda path: (path.count("."), not path.endswith(".type"))):
@@ -25,8 +30,12 @@ def placed(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with(content: Any, path: list[str], value: Any) -> Any:
     first, *rest = path
+    if first == ANY and not isinstance(content, list | None):
+        raise UserError("space", f"{ANY!r} stands below {content!r}, which is no list; correct the path")
     if first == ANY:
         return [_with(entry, rest, value) for entry in content or []]
+    if content is not None and not isinstance(content, dict):
+        raise UserError("space", f"{first!r} stands below {content!r}, which has no fields; correct the path")
     fields = dict(content or {})
     if rest == ["type"]:
         return {**fields, first: _of_type(fields.get(first), value)}

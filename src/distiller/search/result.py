@@ -1,6 +1,7 @@
 """What a search has found: the best by validation, run again with further seeds, and how sure it is that it is best."""
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,15 @@ from typing import Any
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from distiller.errors import UserError
 from distiller.files import replaced_folder, write_json
 from distiller.pipeline import Pipeline
 from distiller.runs import RunRecord
 from distiller.search.config import SearchConfig
 from distiller.search.driver import STUDENT, Driver
 from distiller.search.front import front
-from distiller.search.study import FAILURE, INFEASIBLE
-from distiller.search.trial import OUTCOME, PIPELINE, RUN, Outcome
+from distiller.search.study import AGAIN, FAILURE, INFEASIBLE
+from distiller.search.trial import PIPELINE, RUN, Outcome
 
 BEST, SUMMARY = "best", "search.json"
 DRAWS = 20_000
@@ -36,6 +38,11 @@ class Candidate:
     number: int
     folders: list[Path]
     retentions: list[float]
+
+    @property
+    def unbiased(self) -> list[float]:
+        """Those of the further seeds, if there are two or more: by its own score a trial was chosen out of many."""
+        return self.retentions[1:] if len(self.retentions) > 2 else self.retentions
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,16 @@ def conclude(driver: Driver, config: SearchConfig) -> SearchResult:
         "objectives": config.objectives,
         "trials": [_described(driver, trial) for trial in trials],
         "front": [trial.number for trial in front(finished, config.objectives)],
+        **_refused(driver),
     }
+    if not trials:
+        raise UserError("space", f"no point of it is a pipeline: {summary['refusal']}")
     if not finished:
         write_json(driver.out / SUMMARY, summary)
         return SearchResult(None, summary)
     candidates = _candidates(driver, config, finished)
-    chances = chances_of_being_best([candidate.retentions for candidate in candidates])
-    winner = max(range(len(candidates)), key=lambda place: mean(candidates[place].retentions))
+    chances = chances_of_being_best([candidate.unbiased for candidate in candidates])
+    winner = max(range(len(candidates)), key=lambda place: mean(candidates[place].unbiased))
     chosen = candidates[winner]
     run = _with_student(driver, chosen.folders[int(np.argmax(chosen.retentions))]) / RUN
     record = RunRecord.read(run)
@@ -76,7 +86,8 @@ def conclude(driver: Driver, config: SearchConfig) -> SearchResult:
     summary["winner"] = {
         "trial": chosen.number,
         "run": str(run.relative_to(driver.out)),
-        "validation_retention": mean(chosen.retentions),
+        "validation_retention": mean(chosen.unbiased),
+        "runs": len(chosen.unbiased),
         "chance_of_being_best": chances[winner],
         "metric": record.metrics["primary"],
         "test_score": record.metrics["score"],
@@ -93,8 +104,7 @@ def conclude(driver: Driver, config: SearchConfig) -> SearchResult:
 def _with_student(driver: Driver, folder: Path) -> Path:
     """A run whose student was not kept, since fewer were to be run again when it ended, is made again."""
     if not (folder / RUN / STUDENT).is_dir():
-        (folder / OUTCOME).unlink()
-        driver.run_again({folder.name: Pipeline.from_yaml(folder / PIPELINE)})
+        driver.run_again({folder.name: Pipeline.from_yaml(folder / PIPELINE)}, again=True)
     return folder
 
 
@@ -119,6 +129,17 @@ def chances_of_being_best(scores: Sequence[Sequence[float]]) -> list[float]:
     return [float(share) for share in np.bincount(means.argmax(axis=1), minlength=len(scores)) / DRAWS]
 
 
+def _refused(driver: Driver) -> dict[str, Any]:
+    """How many points were no pipelines, and the commonest reason."""
+    reasons = Counter(
+        reason
+        for trial in driver.study.optuna_study.get_trials(deepcopy=False)
+        if not (reason := str(trial.user_attrs.get(INFEASIBLE, AGAIN))).startswith(AGAIN)
+    )
+    commonest = reasons.most_common(1)
+    return {"refused": reasons.total(), "refusal": commonest[0][0] if commonest else None}
+
+
 def _candidates(driver: Driver, config: SearchConfig, finished: Sequence[FrozenTrial]) -> list[Candidate]:
     top = 1 if config.confirm is None else config.confirm.top
     ranked = sorted(finished, key=lambda trial: -trial.values[0])[:top]
@@ -129,18 +150,19 @@ def _candidates(driver: Driver, config: SearchConfig, finished: Sequence[FrozenT
             pipeline = driver.pipeline(driver.study.point(driver.study.running(trial.number)))
             for seed in range(1, config.confirm.seeds + 1):
                 name = f"{trial.number:04d}-seed-{seed}"
-                training = pipeline.training.replace(seed=pipeline.seed + seed)
+                own = pipeline.seed if pipeline.training.seed is None else pipeline.training.seed
+                training = pipeline.training.replace(seed=own + seed)
                 pipelines[name] = pipeline.replace(training=training.model_dump())
         done = driver.run_again(pipelines)
         for number, of_trial in names.items():
-            of_trial += [name for name in done if name.startswith(f"{number:04d}-seed-")]
+            of_trial += sorted(name for name in done if name.startswith(f"{number:04d}-seed-"))
     return [_candidate(driver, number, of_trial) for number, of_trial in names.items()]
 
 
 def _candidate(driver: Driver, number: int, names: Sequence[str]) -> Candidate:
-    folders = [driver.folder(name) for name in names]
-    outcomes = [Outcome.read(folder) for folder in folders]
-    return Candidate(number, folders, [float(outcome.retention or 0.0) for outcome in outcomes if outcome is not None])
+    read = [(driver.folder(name), Outcome.read(driver.folder(name))) for name in names]
+    known = [(folder, float(outcome.retention or 0.0)) for folder, outcome in read if outcome is not None]
+    return Candidate(number, [folder for folder, _ in known], [retention for _, retention in known])
 
 
 def _described(driver: Driver, trial: FrozenTrial) -> dict[str, Any]:

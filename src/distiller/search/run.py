@@ -13,7 +13,7 @@ from distiller.search.config import SearchConfig
 from distiller.search.driver import Driver, opened
 from distiller.search.progress import Progress
 from distiller.search.result import SearchResult, conclude
-from distiller.search.study import DATABASE, open_study
+from distiller.search.study import DATABASE, open_study, without_password
 
 GIVEN, LOCK = "search.yaml", ".lock"
 MAY_CHANGE = ("trials", "timeout", "budget", "confirm", "executor", "first")
@@ -38,7 +38,7 @@ def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = Fa
     """
     if not isinstance(config, SearchConfig):
         config = SearchConfig.from_yaml(Path(config))
-    out = Path(out)
+    out = Path(out).resolve()
     base, space = config.pipeline(), config.read_space()
     _refuse_another(config, base.model_dump(), out, resume=resume)
     out.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = Fa
         lock.acquire(timeout=0)
     except Timeout:
         raise UserError(str(out), "another process searches there; wait for it, or name another --out") from None
-    with lock:
+    try:
         name = _name_of_study(out)
         write_text(out / GIVEN, _as_yaml(config, base.model_dump(), name))
         study = open_study(config, space, out, name)
@@ -60,6 +60,8 @@ def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = Fa
                 return conclude(driver, config)
             finally:
                 progress.end()
+    finally:
+        lock.release()
 
 
 def _refuse_another(config: SearchConfig, base: dict[str, Any], out: Path, *, resume: bool) -> None:
@@ -73,6 +75,8 @@ def _refuse_another(config: SearchConfig, base: dict[str, Any], out: Path, *, re
             raise UserError(str(out), "holds no search to go on with; leave out --resume, or name its folder")
         return
     before = yaml.safe_load(given.read_text(encoding="utf-8"))
+    if not isinstance(before, dict) or "study" not in before:
+        raise UserError(str(given), "is none that a search has left; name another --out")
     now = yaml.safe_load(_as_yaml(config, base, before["study"]))
     for field in now:
         if field not in MAY_CHANGE and before.get(field) != now[field]:
@@ -80,7 +84,10 @@ def _refuse_another(config: SearchConfig, base: dict[str, Any], out: Path, *, re
 
 
 def _as_yaml(config: SearchConfig, base: dict[str, Any], study: str) -> str:
-    return yaml.safe_dump({"study": study, **config.model_dump(), "base": base}, sort_keys=False, allow_unicode=True)
+    content = {"study": study, **config.model_dump(), "base": base}
+    if config.storage is not None:
+        content["storage"] = without_password(config.storage)
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
 def _name_of_study(out: Path) -> str:

@@ -1,7 +1,7 @@
 """The fields of a pipeline that a search chooses, what it chooses from, and under which conditions."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -73,13 +73,33 @@ class Space:
 
     dimensions: tuple[Dimension, ...]
 
-    def suggested(self, trial: Trial) -> dict[str, Any]:
-        """A point: what the sampler proposes for a trial, or what the trial has already."""
+    def suggested(self, trial: Trial, before: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+        """A point: what the sampler proposes for a trial, or what the trial has already.
+
+        Args:
+            trial: Of a study.
+            before: Called with the path of each dimension before a value of it is drawn.
+        """
         point: dict[str, Any] = {}
         for dimension in self.dimensions:
             if dimension.is_there(point):
+                before(dimension.path)
                 point[dimension.path] = dimension.value(_suggested(trial, dimension))
         return point
+
+    def with_each(self) -> list[dict[str, Any]]:
+        """For each dimension a point, as far as that takes, in which it is there."""
+        known = {dimension.path: dimension for dimension in self.dimensions}
+
+        def settled(dimension: Dimension, value: Any) -> dict[str, Any]:
+            point = {dimension.path: value}
+            for path, condition in dimension.when.items():
+                other = known[path]
+                wanted = next(choice for choice in [*other.choices, *condition.values] if condition.holds(choice))
+                point = {**settled(other, wanted), **point}
+            return point
+
+        return [settled(one, one.choices[0] if one.choices else _low(one)) for one in self.dimensions]
 
     def points(self) -> list[dict[str, Any]]:
         """Every point, in the order of the file.
@@ -105,6 +125,11 @@ class Space:
     def drawn(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """A point as the sampler has it."""
         return {one.path: one.drawn(point[one.path]) for one in self.dimensions if one.path in point}
+
+
+def _low(dimension: Dimension) -> Any:
+    bounds: Any = dimension.distribution
+    return bounds.low
 
 
 def _suggested(trial: Trial, dimension: Dimension) -> Any:
@@ -209,7 +234,7 @@ def _choices(given: list[Any], place: str) -> CategoricalDistribution:
 def _range(given: Any, place: str) -> BaseDistribution:
     if not isinstance(given, dict) or not {"low", "high"} <= {*given} <= {"low", "high", "log"}:
         raise UserError(place, "is neither a list of choices nor a range {low: …, high: …, log: true or false}")
-    low, high, log = given["low"], given["high"], given.get("log", False)
+    low, high, log = _as_number(given["low"]), _as_number(given["high"]), given.get("log", False)
     if not (_is_number(low) and _is_number(high)) or not isinstance(log, bool):
         raise UserError(place, "low and high have to be numbers, and log true or false")
     if low > high:
@@ -219,6 +244,14 @@ def _range(given: Any, place: str) -> BaseDistribution:
     if isinstance(low, int) and isinstance(high, int):
         return IntDistribution(low, high, log=log)
     return FloatDistribution(float(low), float(high), log=log)
+
+
+def _as_number(bound: Any) -> Any:
+    """YAML takes 1e-5, without a point, for a text."""
+    try:
+        return float(bound) if isinstance(bound, str) else bound
+    except ValueError:
+        return bound
 
 
 def _is_number(value: Any) -> bool:

@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -13,7 +13,7 @@ import optuna
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from distiller.errors import UserError
 from distiller.search.config import Goal, SearchConfig
@@ -21,7 +21,8 @@ from distiller.search.halving import goes_on
 from distiller.search.space import Space
 
 DATABASE = "study.db"
-INFEASIBLE, FAILURE = "infeasible", "failure"
+INFEASIBLE, FAILURE, GOES_ON = "infeasible", "failure", "goes on after epoch "
+AGAIN = "is the point of trial "
 DIRECTIONS: dict[Goal, str] = {"retention": "maximize", "latency": "minimize", "parameters": "minimize"}
 STARTUP = 10
 """So many trials are drawn at random before a sampler looks at what came of them."""
@@ -65,43 +66,71 @@ class Study:
         Raises:
             UserError: If many points in a row are none.
         """
-        reason = None
-        for _ in range(ATTEMPTS_AT_A_POINT):
+        refused: list[str] = []
+        while self.config.sampler == "grid" or len(refused) < ATTEMPTS_AT_A_POINT:
             trial = self._asked()
             if trial is None:
                 return None
             point = self.point(trial)
-            reason = fits(point)
+            reason = self._again_of(trial) or fits(point)
             if reason is None:
                 return trial.number, point
-            self._discard(trial, reason)
-        mend = f"{ATTEMPTS_AT_A_POINT} points in a row are no pipelines; the last: {reason}; narrow the space"
+            self.discard(trial.number, reason)
+            refused.append(reason)
+        if any(reason.startswith(AGAIN) for reason in refused):
+            return None  # it is used up
+        mend = f"{len(refused)} points in a row are no pipelines; the last: {refused[-1]}; narrow the space"
         raise UserError("space", mend)
 
     def point(self, trial: Trial) -> dict[str, Any]:
-        """That of a trial; what of it was not drawn yet when the search was killed is drawn now."""
-        return cast("dict[str, Any]", self.again(lambda: self.space.suggested(trial)))
+        """That of a trial; what was not drawn yet when the search was killed is drawn now, as it would have been."""
+        return cast(
+            "dict[str, Any]", self.again(lambda: self.space.suggested(trial, partial(self._seed, trial.number)))
+        )
 
     def running(self, number: int) -> Trial:
-        """A trial that has not ended, as Optuna takes it."""
-        frozen = self.optuna_study.get_trials(deepcopy=False)[number]
-        self._seed(number)
-        return cast("Trial", self.again(lambda: Trial(self.optuna_study, frozen._trial_id)))
+        """A trial that has been proposed, as Optuna takes it."""
+
+        def opened() -> Trial:
+            frozen = self.optuna_study.get_trials(deepcopy=False)[number]
+            self._seed(number)
+            return Trial(self.optuna_study, frozen._trial_id)
+
+        return cast("Trial", self.again(opened))
 
     def report(self, number: int, epochs: int, value: float) -> bool:
-        """Note how a trial does after so many epochs; says whether it goes on.
+        """Note how a trial does after so many epochs; says whether it goes on, and notes that too."""
 
-        The answer is that of the values alone: asked again after a crash, it is the same.
-        """
-
-        def noted() -> list[FrozenTrial]:
+        def noted() -> bool:
             trials = self.optuna_study.get_trials(deepcopy=False)
-            if epochs not in trials[number].intermediate_values:
-                self._storage.set_trial_intermediate_value(trials[number]._trial_id, epochs, value)
-            return trials
+            trial = trials[number]
+            # The verdict first: what has a value has been judged, and is never judged again with others beside it.
+            if f"{GOES_ON}{epochs}" not in trial.user_attrs:
+                others = [other.intermediate_values for other in trials if other.number != number]
+                verdict = goes_on(value, [known[epochs] for known in others if epochs in known], self.config.reduction)
+                self._attribute(trial, f"{GOES_ON}{epochs}", verdict)
+            else:
+                verdict = bool(trial.user_attrs[f"{GOES_ON}{epochs}"])
+            if epochs not in trial.intermediate_values:
+                self._storage.set_trial_intermediate_value(trial._trial_id, epochs, value)
+            return verdict
 
-        others = [trial.intermediate_values for trial in self.again(noted) if trial.number != number]
-        return goes_on(value, [known[epochs] for known in others if epochs in known], self.config.reduction)
+        return bool(self.again(noted))
+
+    def is_stopped(self, number: int) -> bool:
+        """Whether a trial was judged not to go on, whatever has been done about it."""
+        attributes = self.again(lambda: self.optuna_study.get_trials(deepcopy=False))[number].user_attrs
+        return any(name.startswith(GOES_ON) and not verdict for name, verdict in attributes.items())
+
+    def discard(self, number: int, reason: str) -> None:
+        """Note that a point that was proposed is no pipeline: it does not count."""
+
+        def noted() -> None:
+            trial = self.optuna_study.get_trials(deepcopy=False)[number]
+            self._attribute(trial, INFEASIBLE, reason)
+            self.optuna_study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+
+        self.again(noted)
 
     def end(self, number: int, state: TrialState, values: list[float] | None, reason: str | None = None) -> None:
         """Note what came of a trial, once."""
@@ -117,40 +146,53 @@ class Study:
         self.again(noted)
 
     def _asked(self) -> Trial | None:
-        known = self.again(lambda: self.optuna_study.get_trials(deepcopy=False))
+        known = cast("list[FrozenTrial]", self.again(lambda: self.optuna_study.get_trials(deepcopy=False)))
         number = sum(trial.state != TrialState.WAITING for trial in known)
-        if number == len(known) and number < len(self._given):
-            self.again(lambda: self.optuna_study.enqueue_trial(self._given[number]))
-        elif self.config.sampler == "grid" and number >= len(self._given):
-            return None
-        self._seed(number)
+        if number == len(known):
+            tried = [trial.system_attrs.get("fixed_params") for trial in known]
+            given = next((point for point in self._given if point not in tried), None)
+            if given is None and self.config.sampler == "grid":
+                return None
+            if given is not None:
+                self.again(lambda: self.optuna_study.enqueue_trial(given))
+
+        def asked() -> Trial:
+            self._seed(number)
+            trials = self.optuna_study.get_trials(deepcopy=False)
+            if len(trials) > number and trials[number].state == TrialState.RUNNING:
+                # It was made, and the connection was lost before it could be told.
+                return Trial(self.optuna_study, trials[number]._trial_id)
+            return self.optuna_study.ask()
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return cast("Trial", self.again(self.optuna_study.ask))
+            return cast("Trial", self.again(asked))
+
+    def _again_of(self, trial: Trial) -> str | None:
+        """Which trial has the same point; None if none has."""
+        for other in self.trials():
+            if other.number < trial.number and other.params == trial.params:
+                return f"{AGAIN}{other.number}"
+        return None
 
     @cached_property
     def _given(self) -> list[dict[str, Any]]:
         """What is tried first, as the sampler has it; of a grid all of it."""
-        points = self.space.points() if self.config.sampler == "grid" else []
-        return [*(_drawn(self.space, point) for point in self.config.first), *map(self.space.drawn, points)]
+        first = [_drawn(self.space, point) for point in self.config.first]
+        points = map(self.space.drawn, self.space.points()) if self.config.sampler == "grid" else ()
+        return [*first, *(point for point in points if point not in first)]
 
     @property
     def _storage(self) -> optuna.storages.BaseStorage:
         return self.optuna_study._storage
 
-    def _seed(self, number: int) -> None:
-        content = f"{self.config.seed} {number}".encode()
+    def _seed(self, number: int, path: str = "") -> None:
+        """For the drawing of one field: what is drawn does not depend on which others had been drawn before a crash."""
+        content = f"{self.config.seed} {number} {path}".encode()
         seed = int.from_bytes(hashlib.blake2b(content, digest_size=4).digest(), "little") >> 1
         self.optuna_study.sampler = _sampler(self.config.sampler, seed)
 
-    def _discard(self, trial: Trial, reason: str) -> None:
-        def noted() -> None:
-            trial.set_user_attr(INFEASIBLE, reason)
-            self.optuna_study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-
-        self.again(noted)
-
-    def _attribute(self, trial: FrozenTrial, name: str, value: str) -> None:
+    def _attribute(self, trial: FrozenTrial, name: str, value: Any) -> None:
         self._storage.set_trial_user_attr(trial._trial_id, name, value)
 
 
@@ -168,6 +210,8 @@ def open_study(config: SearchConfig, space: Space, out: Path, name: str) -> Stud
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     address = config.storage or f"sqlite:///{out / DATABASE}"
+    if address.startswith("sqlite:///") and not address.startswith("sqlite:////"):
+        raise UserError("storage", f"{address} is seen from wherever the search is started; give the whole path")
     try:
         storage = optuna.storages.RDBStorage(address, engine_kwargs=_engine(address))
         study = optuna.create_study(
@@ -180,7 +224,7 @@ def open_study(config: SearchConfig, space: Space, out: Path, name: str) -> Stud
     except Exception as error:  # SQLAlchemy, the driver and Optuna have types of their own for it
         reason = " ".join(str(getattr(error, "orig", error)).split())[:200]
         raise UserError(
-            "storage", f"{_shown(address)} cannot be used ({reason}); mend it, or leave storage out"
+            "storage", f"{without_password(address)} cannot be used ({reason}); mend it, or leave storage out"
         ) from error
     found = Study(config, space, study, _again)
     _ = found._given  # refuses what is not in the space
@@ -231,6 +275,9 @@ def _again(asked: Callable[[], T]) -> T:
     raise AssertionError
 
 
-def _shown(address: str) -> str:
-    """Without a password."""
-    return make_url(address).render_as_string(hide_password=True) if "://" in address else address
+def without_password(address: str) -> str:
+    """The address of a database, to be shown."""
+    try:
+        return make_url(address).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return "the address"

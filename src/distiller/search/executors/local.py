@@ -3,6 +3,9 @@
 import multiprocessing
 import os
 import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
@@ -50,7 +53,8 @@ class LocalExecutor:
         place = min({*range(self.workers)} - taken)
         arguments = (job, self.threads, os.getpid(), place)
         process = self._context.Process(target=run_in_process, args=arguments, name=job.name)
-        process.start()
+        with _main_left_alone():
+            process.start()
         self._running[process.sentinel] = (job, process, place)
 
     def wait(self, seconds: float) -> list[Ended]:
@@ -73,3 +77,18 @@ class LocalExecutor:
         if code == 0:
             return Ended(job, None)
         return Ended(job, f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}")
+
+
+@contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """A worker would import the user's script again, which may begin with this very search."""
+    main = sys.modules["__main__"]
+    names = ("__file__", "__spec__")
+    kept = {name: getattr(main, name) for name in names if hasattr(main, name)}
+    for name in kept:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(main, name, value)

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -14,6 +15,8 @@ from distiller.search.trial import run_trial
 
 PLACE = "executor"
 CONNECT_SECONDS = 10.0
+TOKEN = Path.home() / ".ray" / "auth_token"
+"""Where Ray keeps it."""
 
 
 class Ray(ExecutorBase):
@@ -32,22 +35,33 @@ class Ray(ExecutorBase):
     retries: Annotated[int, Field(ge=0)] = 3
 
     def open(self) -> Executor:
+        _refuse_unreachable(self.address)
+        _take_token(self.address)
         try:
             import ray
         except ImportError as error:
             raise UserError(PLACE, "Ray is not installed; pip install 'distiller[ray]'") from error
-        _refuse_unreachable(self.address)
         try:
             ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             mend = f"no Ray cluster answers at {self.address!r} ({reason}); start one, or set address: null"
             raise UserError(f"{PLACE}.address", mend) from error
-        room = int(ray.cluster_resources().get("CPU", 1) // self.cpus)
-        if room == 0:
-            mend = f"{self.cpus:g} are more than the cluster has ({ray.cluster_resources().get('CPU', 0):g}); lower it"
-            raise UserError(f"{PLACE}.cpus", mend)
-        return RayExecutor(self, self.workers or room, ray)
+        room = self._room(ray.cluster_resources())
+        return RayExecutor(self, min(self.workers or room, room), ray)
+
+    def _room(self, resources: dict[str, float]) -> int:
+        """For how many trials at once."""
+        memory = resources.get("memory", 0.0) / 2**30
+        asked = {
+            "cpus": (self.cpus, resources.get("CPU", 0.0)),
+            "gpus": (self.gpus, resources.get("GPU", 0.0)),
+            "memory_gb": (self.memory_gb or 0.0, memory),
+        }
+        for name, (wanted, there) in asked.items():
+            if wanted > there:
+                raise UserError(f"{PLACE}.{name}", f"{wanted:g} is more than the cluster has ({there:g}); lower it")
+        return min(int(there // wanted) for wanted, there in asked.values() if wanted > 0)
 
 
 def _refuse_unreachable(address: str | None) -> None:
@@ -60,6 +74,12 @@ def _refuse_unreachable(address: str | None) -> None:
     except OSError as error:
         mend = f"no Ray cluster answers at {address!r} ({error.strerror or error}); start one, or set address: null"
         raise UserError(f"{PLACE}.address", mend) from error
+
+
+def _take_token(address: str | None) -> None:
+    """With a token at hand `ray start` makes a cluster for those that have it, and a client has to say that it has."""
+    if address is not None and "RAY_AUTH_MODE" not in os.environ and TOKEN.exists():
+        os.environ["RAY_AUTH_MODE"] = "token"
 
 
 @dataclass
@@ -76,9 +96,14 @@ class RayExecutor:
         memory = {} if config.memory_gb is None else {"memory": int(config.memory_gb * 2**30)}
         # A worker ends with its call, so that memory is given back.
         task = self.ray.remote(max_calls=1)(_run_trial).options(
-            num_cpus=config.cpus, num_gpus=config.gpus, max_retries=config.retries, name=job.name, **memory
+            num_cpus=config.cpus,
+            num_gpus=config.gpus,
+            max_retries=config.retries,
+            name=job.name,
+            runtime_env={"env_vars": _shared()},
+            **memory,
         )
-        self._running[task.remote(job, max(1, int(config.cpus)), {**_shared()})] = job
+        self._running[task.remote(job, max(1, int(config.cpus)), str(Path.cwd()))] = job
 
     def wait(self, seconds: float) -> list[Ended]:
         if not self._running:
@@ -109,6 +134,7 @@ def _shared() -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def _run_trial(job: Job, threads: int, environment: dict[str, str]) -> None:
-    os.environ.update(environment)
+def _run_trial(job: Job, threads: int, folder: str) -> None:
+    """In the folder that the search was started in, which paths of pipelines are seen from."""
+    os.chdir(folder)
     run_trial(job, threads)
