@@ -48,17 +48,16 @@ def _killed_until_it_ends(arguments: list[str], seed: int) -> int:
         driver = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         while driver.poll() is None:
             try:
-                driver.wait(moments.uniform(0.5, 3.0))
+                driver.wait(moments.uniform(0.3, 2.0))
             except subprocess.TimeoutExpired:
                 if kills >= KILLS:
                     continue
                 workers = _workers(driver)
                 if workers and moments.random() < 0.6:
                     moments.choice(workers).kill()
-                    kills += 1
-                elif moments.random() < 0.6:
+                else:
                     os.kill(driver.pid, signal.SIGKILL)
-                    kills += 1
+                kills += 1
         if driver.returncode == 0:
             return kills
         assert driver.returncode == -signal.SIGKILL
