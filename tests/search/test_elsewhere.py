@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
@@ -49,6 +49,17 @@ def ray_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     subprocess.run([command, "stop", "--force"], env=environment, capture_output=True, check=False)
 
 
+def _search_while(arguments: list[str], disturb: Callable[[], None]) -> None:
+    """Run a search to its end, and every two seconds disturb it."""
+    driver = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
+    while driver.poll() is None:
+        try:
+            driver.wait(2.0)
+        except subprocess.TimeoutExpired:
+            disturb()
+    assert driver.returncode == 0, driver.stderr.read() if driver.stderr else ""
+
+
 def _short_folder() -> str:
     """Ray's sockets lie there, and their paths may not be long."""
     return f"/tmp/ray-{os.getpid()}"
@@ -69,17 +80,16 @@ def test_a_search_on_ray_outlives_its_workers(ray_address: str, search_file: Wri
     """Workers are killed while they train: each trial ends once, as it would have."""
     file = search_file(trials=4, executor={"type": "ray", "address": ray_address, "workers": 2})
     out = tmp_path / "out"
-    driver = subprocess.Popen([*COMMAND, str(file), "--out", str(out)], stderr=subprocess.PIPE, text=True)
     kills = 0
-    while driver.poll() is None:
-        try:
-            driver.wait(2.0)
-        except subprocess.TimeoutExpired:
-            workers = _ray_workers()
-            if workers and kills < 3:
-                workers[0].send_signal(signal.SIGKILL)
-                kills += 1
-    assert driver.returncode == 0, driver.stderr.read() if driver.stderr else ""
+
+    def kill() -> None:
+        nonlocal kills
+        workers = _ray_workers()
+        if workers and kills < 3:
+            workers[0].send_signal(signal.SIGKILL)
+            kills += 1
+
+    _search_while([str(file), "--out", str(out)], kill)
     assert kills > 0
     here = search(search_file(trials=4), tmp_path / "here").summary
     storage = f"sqlite:///{out / 'study.db'}"
@@ -143,17 +153,16 @@ def test_a_search_outlives_its_database(postgres: Postgres, search_file: Written
     """The server is stopped at once, as by a crash, and started again, while trials run."""
     file = search_file(trials=4, storage=postgres.address)
     out = tmp_path / "out"
-    driver = subprocess.Popen([*COMMAND, str(file), "--out", str(out)], stderr=subprocess.PIPE, text=True)
     restarts = 0
-    while driver.poll() is None:
-        try:
-            driver.wait(3.0)
-        except subprocess.TimeoutExpired:
-            if restarts < 3 and (out / "runs").exists():
-                postgres.stop("immediate")
-                postgres.start()
-                restarts += 1
-    assert driver.returncode == 0, driver.stderr.read() if driver.stderr else ""
+
+    def restart() -> None:
+        nonlocal restarts
+        if restarts < 3 and (out / "runs").exists():
+            postgres.stop("immediate")
+            postgres.start()
+            restarts += 1
+
+    _search_while([str(file), "--out", str(out)], restart)
     assert restarts > 0
     here = search(search_file(trials=4), tmp_path / "here").summary
     (study,) = optuna.get_all_study_summaries(postgres.address)

@@ -192,6 +192,7 @@ def test_a_bad_search_is_one_line_and_exit_code_2(
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "out" / "runs").exists()
+    assert not (tmp_path / "out" / "search.yaml").exists()  # the mended one may have this folder
 
 
 def test_a_folder_of_another_search_or_of_something_else_is_refused(search_file: Written, tmp_path: Path) -> None:
@@ -327,6 +328,7 @@ def _driven(
             return answer
 
         setattr(study, kill_in, dying)
+    driver.check()
     try:
         driver.run()
     except KilledError:

@@ -1,5 +1,6 @@
 """Parts of contexts: all of it is read, nothing is cut off unseen, and places lead back to the characters."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -221,3 +222,18 @@ def test_a_model_that_is_sure_of_the_answer_says_it_whole(reader: Any, context: 
     assert answer in told or not any(places for places in read)
     stretched = [bound for bound in read if bound[0] < start + len(answer) <= bound[1] or bound[0] <= start < bound[1]]
     assert len(told) <= max(end for _, end in stretched) - min(begin for begin, _ in stretched) + len(answer)
+
+
+def test_nearly_all_answers_of_squad_are_whole_words(shared_data: Path) -> None:
+    """Which docs/pipeline.md says."""
+    cut_off = total = 0
+    for name in ("squad-v2-dev-half.json", "xquad-en.json"):
+        for article in json.loads((shared_data / "squad" / name).read_text(encoding="utf-8"))["data"]:
+            for paragraph in article["paragraphs"]:
+                starts, ends = (({*side}) for side in zip(*pieces_of(paragraph["context"]), strict=True))
+                for answer in (question["answers"][0] for question in paragraph["qas"] if question["answers"]):
+                    text, start = answer["text"], answer["answer_start"]
+                    begins, stops = start + len(text) - len(text.lstrip()), start + len(text.rstrip())
+                    total += 1
+                    cut_off += begins not in starts or stops not in ends
+    assert (cut_off, total) == (3, 4100)

@@ -4,8 +4,7 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,9 +66,8 @@ class Driver:
         """Until the search has ended.
 
         Raises:
-            UserError: If nothing can come of it: base or space are not usable, or the first trials all fail alike.
+            UserError: If nothing can come of it: no point is a pipeline, or the first trials all fail alike.
         """
-        self._refuse_what_no_point_can_mend()
         while True:
             trials = self.study.trials()
             self._fill(trials)
@@ -80,22 +78,15 @@ class Driver:
             self._refuse_to_fail_alike()
             self.progress.show(self.study.trials(), len(self._active))
 
-    def run_again(self, pipelines: Mapping[str, Pipeline], *, again: bool = False) -> dict[str, Outcome]:
-        """Train pipelines to their end, side by side: what came of each, by name; of those that fail nothing.
-
-        Args:
-            pipelines: By the name of their folders.
-            again: Whether to do so although there is an outcome.
-        """
+    def run_again(self, pipelines: Mapping[str, Pipeline]) -> dict[str, Outcome]:
+        """Train pipelines to their end, side by side: what came of each, by name; of those that fail nothing."""
         waiting = dict(pipelines)
         found: dict[str, Outcome] = {}
         while waiting or self._active:
             while waiting and len(self._active) < self.executor.workers:
                 name = next(iter(waiting))
                 pipeline = waiting.pop(name)
-                done = None if again else self._start(name, pipeline, pipeline.training.epochs)
-                if again:
-                    self._submit(Job(name, self.folder(name), pipeline.training.epochs, timed=False))
+                done = self._start(name, pipeline, pipeline.training.epochs)
                 if done is not None:
                     found[name] = done
             for ended in self.executor.wait(LOOK_SECONDS) if self._active else []:
@@ -124,7 +115,7 @@ class Driver:
         """Give every worker something to do: what was begun before, then what is new."""
         begun = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
         for number in begun:
-            if len(self._active) < self.executor.workers and _name(number) not in self._active:
+            if len(self._active) < self.executor.workers and name_of(number) not in self._active:
                 self._take_up(number)
         ahead = len(trials)
         while len(self._active) < self.executor.workers and self._may_propose(trials, ahead):
@@ -137,7 +128,7 @@ class Driver:
     def _take_up(self, number: int) -> None:
         """A trial that was begun before; what was not even looked at then is looked at now."""
         point = self.study.point(self.study.running(number))
-        begun = (self.folder(_name(number)) / PIPELINE).exists()
+        begun = (self.folder(name_of(number)) / PIPELINE).exists()
         reason = None if begun else self._why_not(point)
         if reason is not None:
             self.study.discard(number, reason)
@@ -153,18 +144,22 @@ class Driver:
 
     def _spent(self, trials: list[FrozenTrial]) -> float:
         """Seconds of training of all trials."""
-        outcomes = [Outcome.read(self.folder(_name(trial.number))) for trial in trials]
+        outcomes = [Outcome.read(self.folder(name_of(trial.number))) for trial in trials]
         return sum(outcome.seconds for outcome in outcomes if outcome is not None)
 
     def _why_not(self, point: Mapping[str, Any]) -> str | None:
         try:
-            training.check(self.pipeline(point), self._dataset_of(point))
+            training.check(self.pipeline(point), self._dataset)
         except (UserError, ValidationError) as error:
             return str(error)
         return None
 
-    def _refuse_what_no_point_can_mend(self) -> None:
-        """The base, as far as the space leaves it alone; and fields of the space that no pipeline has."""
+    def check(self) -> None:
+        """Refuse what no point can mend: the base, as far as the space leaves it alone; fields that no pipeline has.
+
+        Raises:
+            UserError: If they are not usable.
+        """
         touched = {dimension.path.partition(".")[0] for dimension in self.study.space.dimensions}
         if not touched & {"data", "task", "seed"}:
             self._dataset = data.load(self.base.data, tasks.build(self.base.task).label_kind, self.base.seed)
@@ -179,11 +174,6 @@ class Driver:
                         "space", f"{[*point][-1]} is no field of a pipeline there ({error.mend})"
                     ) from error
 
-    def _dataset_of(self, point: Mapping[str, Any]) -> Dataset | None:
-        """That of the base, read once, where a point does not touch it."""
-        touched = any(path.partition(".")[0] in ("data", "task", "seed") for path in point)
-        return None if touched else self._dataset
-
     def _go_on(self, number: int, point: Mapping[str, Any]) -> None:
         """Start the next part of a trial, or take what is known of it already."""
         if self.study.is_stopped(number):
@@ -193,7 +183,7 @@ class Driver:
         done = {trial.number: trial for trial in self.study.trials()}[number].intermediate_values
         stops = [*self._rungs(pipeline), pipeline.training.epochs]
         until = next(stop for stop in stops if stop not in done)
-        outcome = self._start(_name(number), pipeline, until)
+        outcome = self._start(name_of(number), pipeline, until)
         if outcome is not None:
             self._note(number, outcome)
 
@@ -260,7 +250,7 @@ class Driver:
 
     def _end(self, number: int, state: TrialState, values: list[float] | None, reason: str | None = None) -> None:
         """The record first, the study last: what the study says has ended is never looked at again."""
-        folder = self.folder(_name(number)) / RUN
+        folder = self.folder(name_of(number)) / RUN
         if state == TrialState.PRUNED:
             _mark(folder, "pruned")
         elif state == TrialState.FAIL:
@@ -279,7 +269,7 @@ class Driver:
         kept |= {trial.number for trial in front(finished, self.config.objectives)}
         for trial in finished:
             if trial.number not in kept:
-                shutil.rmtree(self.folder(_name(trial.number)) / RUN / STUDENT, ignore_errors=True)
+                shutil.rmtree(self.folder(name_of(trial.number)) / RUN / STUDENT, ignore_errors=True)
 
     def _refuse_to_fail_alike(self) -> None:
         """Of the trials that this process has seen end, while none has ended well."""
@@ -293,7 +283,8 @@ class Driver:
         return [trial for trial in self.study.trials() if trial.state.is_finished()]
 
 
-def _name(number: int) -> str:
+def name_of(number: int) -> str:
+    """That of the folder of a trial."""
     return f"{number:04d}"
 
 
@@ -319,12 +310,3 @@ def _last_line(folder: Path) -> str:
     except OSError:
         return ""
     return next((f" (its log ends: {line.strip()[:200]})" for line in reversed(lines) if line.strip()), "")
-
-
-@contextmanager
-def opened(executor: Executor) -> Iterator[Executor]:
-    """Closed when the search ends, however that is."""
-    try:
-        yield executor
-    finally:
-        executor.close()

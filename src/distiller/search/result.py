@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from distiller import training
 from distiller.errors import UserError
 from distiller.files import replaced_folder, write_json
 from distiller.pipeline import Pipeline
 from distiller.runs import RunRecord
 from distiller.search.config import SearchConfig
-from distiller.search.driver import STUDENT, Driver
+from distiller.search.driver import STUDENT, Driver, name_of
 from distiller.search.front import front
 from distiller.search.study import AGAIN, FAILURE, INFEASIBLE
 from distiller.search.trial import PIPELINE, RUN, Outcome
@@ -77,7 +78,7 @@ def conclude(driver: Driver, config: SearchConfig) -> SearchResult:
     chances = chances_of_being_best([candidate.unbiased for candidate in candidates])
     winner = max(range(len(candidates)), key=lambda place: mean(candidates[place].unbiased))
     chosen = candidates[winner]
-    run = _with_student(driver, chosen.folders[int(np.argmax(chosen.retentions))]) / RUN
+    run = _with_student(chosen.folders[int(np.argmax(chosen.retentions))]) / RUN
     record = RunRecord.read(run)
     summary["candidates"] = [
         {"trial": candidate.number, "retentions": candidate.retentions, "chance": chance}
@@ -101,10 +102,11 @@ def conclude(driver: Driver, config: SearchConfig) -> SearchResult:
     return SearchResult(driver.out / BEST, summary)
 
 
-def _with_student(driver: Driver, folder: Path) -> Path:
+def _with_student(folder: Path) -> Path:
     """A run whose student was not kept, since fewer were to be run again when it ended, is made again."""
     if not (folder / RUN / STUDENT).is_dir():
-        driver.run_again({folder.name: Pipeline.from_yaml(folder / PIPELINE)}, again=True)
+        pipeline = Pipeline.from_yaml(folder / PIPELINE)
+        training.advance(pipeline, folder / RUN, pipeline.training.epochs, timed=False)
     return folder
 
 
@@ -143,19 +145,19 @@ def _refused(driver: Driver) -> dict[str, Any]:
 def _candidates(driver: Driver, config: SearchConfig, finished: Sequence[FrozenTrial]) -> list[Candidate]:
     top = 1 if config.confirm is None else config.confirm.top
     ranked = sorted(finished, key=lambda trial: -trial.values[0])[:top]
-    names = {trial.number: [f"{trial.number:04d}"] for trial in ranked}
+    names = {trial.number: [name_of(trial.number)] for trial in ranked}
     if config.confirm is not None:
         pipelines: dict[str, Pipeline] = {}
         for trial in ranked:
             pipeline = driver.pipeline(driver.study.point(driver.study.running(trial.number)))
             for seed in range(1, config.confirm.seeds + 1):
-                name = f"{trial.number:04d}-seed-{seed}"
+                name = f"{name_of(trial.number)}-seed-{seed}"
                 own = pipeline.seed if pipeline.training.seed is None else pipeline.training.seed
-                training = pipeline.training.replace(seed=own + seed)
-                pipelines[name] = pipeline.replace(training=training.model_dump())
+                changed = pipeline.training.replace(seed=own + seed)
+                pipelines[name] = pipeline.replace(training=changed.model_dump())
         done = driver.run_again(pipelines)
         for number, of_trial in names.items():
-            of_trial += sorted(name for name in done if name.startswith(f"{number:04d}-seed-"))
+            of_trial += sorted(name for name in done if name.startswith(f"{name_of(number)}-seed-"))
     return [_candidate(driver, number, of_trial) for number, of_trial in names.items()]
 
 
@@ -166,14 +168,13 @@ def _candidate(driver: Driver, number: int, names: Sequence[str]) -> Candidate:
 
 
 def _described(driver: Driver, trial: FrozenTrial) -> dict[str, Any]:
-    outcome = Outcome.read(driver.folder(f"{trial.number:04d}"))
-    point: Mapping[str, Any] = trial.params
+    outcome = Outcome.read(driver.folder(name_of(trial.number)))
     return {
         "trial": trial.number,
         "state": trial.state.name.lower(),
-        "point": dict(point),
+        "point": trial.params,
         "values": trial.values if trial.state == TrialState.COMPLETE else None,
         "epochs": {str(epoch): value for epoch, value in trial.intermediate_values.items()},
         "seconds": None if outcome is None else outcome.seconds,
-        "failure": trial.user_attrs.get(FAILURE) or trial.user_attrs.get(INFEASIBLE),
+        "failure": trial.user_attrs.get(FAILURE),
     }

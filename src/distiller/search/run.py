@@ -1,6 +1,7 @@
 """A search, from its file to what it found."""
 
 import secrets
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from filelock import FileLock, Timeout
 from distiller.errors import UserError
 from distiller.files import check_folder, write_text
 from distiller.search.config import SearchConfig
-from distiller.search.driver import Driver, opened
+from distiller.search.driver import Driver
 from distiller.search.progress import Progress
 from distiller.search.result import SearchResult, conclude
 from distiller.search.study import DATABASE, open_study, without_password
@@ -49,11 +50,12 @@ def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = Fa
         raise UserError(str(out), "another process searches there; wait for it, or name another --out") from None
     try:
         name = _name_of_study(out)
-        write_text(out / GIVEN, _as_yaml(config, base.model_dump(), name))
         study = open_study(config, space, out, name)
         progress = Progress(config.trials, [*config.objectives])
-        with opened(config.executor.open()) as executor:
+        with closing(config.executor.open()) as executor:
             driver = Driver(config, base, study, executor, out, progress)
+            driver.check()
+            write_text(out / GIVEN, _as_yaml(config, base.model_dump(), name))  # of a search that can begin
             progress.begin(study.trials())
             try:
                 driver.run()

@@ -46,7 +46,7 @@ class Passages:
         texts: [passages], the question (cut if it is very long) and the part of the context.
         questions: [passages], of which question each is; those of one question stand together.
         places: [passages], of each place after `NO_ANSWER` the characters of the context where it begins and ends.
-        targets: [passages], the places where the answer begins and ends; `NO_ANSWER` both if none of it is there.
+        targets: [passages], the places where the answer begins and ends; `NO_ANSWER` both unless all of it is there.
     """
 
     contexts: list[str]

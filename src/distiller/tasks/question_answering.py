@@ -1,7 +1,7 @@
 """Answers to questions that are parts of a text, or none (SQuAD v1.1 and v2.0)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -91,10 +91,7 @@ class QuestionAnswering(Task):
         none was given. Without a threshold it is the best one for these very questions.
         """
         passages, found = _of(predictions), answers(predictions)
-        threshold = predictions.threshold
-        if threshold is None:
-            threshold = best_threshold(found, passages)
-        given = [chosen(of_one, threshold).text for of_one in found]
+        given = _given(predictions, found)
         right = [_texts(passages, number) for number in range(len(given))]
         f1 = np.array([squad.f1(answer, known) for answer, known in zip(given, right, strict=True)])
         exact = np.array([squad.exact_match(answer, known) for answer, known in zip(given, right, strict=True)])
@@ -118,18 +115,11 @@ class QuestionAnswering(Task):
 
     def files(self, predictions: Predictions) -> dict[str, Any]:
         """`predictions.json` as the official script reads it, and the best answers to each question with theirs."""
-        passages, found = _of(predictions), answers(predictions)
-        threshold = predictions.threshold
-        if threshold is None:
-            threshold = best_threshold(found, passages)
+        names, found = _of(predictions).names, answers(predictions)
+        best = ([asdict(answer) for answer in of_one] for of_one in found)
         return {
-            "predictions.json": {
-                name: chosen(of_one, threshold).text for name, of_one in zip(passages.names, found, strict=True)
-            },
-            "nbest_predictions.json": {
-                name: [{**vars(answer)} for answer in of_one]
-                for name, of_one in zip(passages.names, found, strict=True)
-            },
+            "predictions.json": dict(zip(names, _given(predictions, found), strict=True)),
+            "nbest_predictions.json": dict(zip(names, best, strict=True)),
         }
 
 
@@ -185,6 +175,14 @@ def best_threshold(found: Sequence[Sequence[Found]], passages: Passages) -> floa
     best = totals[possible] >= totals[possible].max() - 1e-9
     candidates = between[possible][best]
     return float(candidates[np.abs(candidates).argmin()])
+
+
+def _given(predictions: Predictions, found: Sequence[Sequence[Found]]) -> list[str]:
+    """The answer to each question, by the threshold that was settled, or else the best for these questions."""
+    threshold = predictions.threshold
+    if threshold is None:
+        threshold = best_threshold(found, _of(predictions))
+    return [chosen(of_one, threshold).text for of_one in found]
 
 
 def _spans(logits: NDArray[np.float32]) -> list[tuple[int, int, float, float]]:

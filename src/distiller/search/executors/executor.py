@@ -14,7 +14,7 @@ class Job:
 
     Attributes:
         name: Of the trial.
-        folder: With `pipeline.yaml`; the run record is written there.
+        folder: With the pipeline; all that the trial leaves is written there.
         until: After how many epochs it ends.
         timed: Whether the latency of a finished student is measured.
     """
