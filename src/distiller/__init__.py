@@ -6,16 +6,29 @@ from typing import Any
 from distiller.version import __version__
 
 _ROOM_OF = {
+    "Analysis": "distiller.analysis",
     "Pipeline": "distiller.pipeline",
     "RunResult": "distiller.training",
     "UserError": "distiller.errors",
     "SearchConfig": "distiller.search",
     "SearchResult": "distiller.search",
+    "analyze": "distiller.analysis",
     "distill": "distiller.training",
     "search": "distiller.search",
 }
 
-__all__ = ["Pipeline", "RunResult", "SearchConfig", "SearchResult", "UserError", "__version__", "distill", "search"]
+__all__ = [
+    "Analysis",
+    "Pipeline",
+    "RunResult",
+    "SearchConfig",
+    "SearchResult",
+    "UserError",
+    "__version__",
+    "analyze",
+    "distill",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from distiller.augment import AugmentationConfig
 from distiller.data import DataConfig
-from distiller.errors import UserError, did_you_mean
+from distiller.errors import UserError
 from distiller.files import write_text
 from distiller.mapping import MappingConfig, Skip
 from distiller.models import FinetuneConfig, StudentConfig, TeacherConfig
 from distiller.objectives import ObjectiveConfig
-from distiller.schema import Config, validated
+from distiller.schema import Config, parse_yaml, read_text, validated
 from distiller.store import StoreConfig
 from distiller.tasks import TASKS, TaskName
 
@@ -55,12 +55,12 @@ class Pipeline(Config):
         Raises:
             UserError: Naming the file, the field and the mend.
         """
-        return cls.from_text(_text(Path(path)), str(path), changes)
+        return cls.from_text(read_text(Path(path)), str(path), changes)
 
     @classmethod
     def from_text(cls, text: str, source: str, changes: list[str] | None = None) -> Self:
         """As `from_yaml`, from text; `source` names it in errors."""
-        content = _parsed(text, source, "not valid YAML")
+        content = parse_yaml(text, source, "not valid YAML")
         if not isinstance(content, dict):
             raise UserError(source, "holds no fields; a pipeline needs at least data, teacher and student")
         # The task goes first: what else is left out may depend on it.
@@ -92,48 +92,12 @@ def _with_prediction_loss(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "objective": {**objective, "prediction": {"type": task.default_prediction}}}
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML's safe loader, but that of two equal keys the last does not win."""
-
-    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        names: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in names:
-                line = key.start_mark.line + 1
-                raise ValueError(f"the key {key.value!r} is there twice, again in line {line}; remove one")
-            names.add(key.value)
-        return node
-
-
-def _parsed(text: str, place: str, problem: str) -> Any:
-    """The content of a YAML text; what the loader makes of it lets errors of Python's own through."""
-    try:
-        return yaml.load(text, _UniqueKeys)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        raise UserError(place, f"{problem}: {error}") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(str(path), f"not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    except FileNotFoundError as error:
-        near = did_you_mean(path.name, [file.name for file in path.parent.glob("*.y*ml")])
-        raise UserError(str(path), f"cannot be read: {error.strerror}{near}") from error
-    except OSError as error:
-        raise UserError(str(path), f"cannot be read: {error.strerror}") from error
-
-
 def _changed(content: dict[str, Any], change: str, defaults: dict[str, Any]) -> dict[str, Any]:
     """`content` with one `dotted.key=value` applied; parts of the path that are absent or null become fields."""
     key, equals, value = change.partition("=")
     if not equals or not all(key.split(".")):
         raise UserError(f"--set {change}", "write dotted.key=value, e.g. training.epochs=5")
-    parsed = _parsed(value, f"--set {change}", "the value is not valid YAML")
+    parsed = parse_yaml(value, f"--set {change}", "the value is not valid YAML")
     return _with(content, key.split("."), parsed, change, defaults)
 
 

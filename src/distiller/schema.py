@@ -1,11 +1,13 @@
 """What every config type shares: unknown fields are refused with the near name, and errors read as one line."""
 
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from distiller.errors import UserError, unknown
+from distiller.errors import UserError, did_you_mean, unknown
 
 C = TypeVar("C", bound="Config")
 T = TypeVar("T")
@@ -30,6 +32,51 @@ class Config(BaseModel):
     def replace(self, **changes: Any) -> Self:
         """A validated copy with some fields changed."""
         return type(self).model_validate({**self.model_dump(), **changes})
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, but that of two equal keys the last does not win."""
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        names: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in names:
+                line = key.start_mark.line + 1
+                raise ValueError(f"the key {key.value!r} is there twice, again in line {line}; remove one")
+            names.add(key.value)
+        return node
+
+
+def parse_yaml(text: str, place: str, problem: str) -> Any:
+    """The content of a YAML text; what the loader makes of it lets errors of Python's own through.
+
+    Raises:
+        UserError: With `problem`, if it is no YAML or has a key twice; names `place`.
+    """
+    try:
+        return yaml.load(text, _UniqueKeys)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise UserError(place, f"{problem}: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a YAML file.
+
+    Raises:
+        UserError: If it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(str(path), f"not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except FileNotFoundError as error:
+        near = did_you_mean(path.name, [file.name for file in path.parent.glob("*.y*ml")])
+        raise UserError(str(path), f"cannot be read: {error.strerror}{near}") from error
+    except OSError as error:
+        raise UserError(str(path), f"cannot be read: {error.strerror}") from error
 
 
 def validated(kind: type[C], content: Any, source: str) -> C:

@@ -11,6 +11,7 @@ import yaml
 from conftest import REPOSITORY
 from distiller import Pipeline, SearchConfig
 from distiller.cli.main import app
+from distiller.runs import TableMapping
 from distiller.schema import validated
 from distiller.search.space import read_space
 
@@ -25,8 +26,11 @@ def _blocks(language: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("document", "block"), _blocks("yaml"))
-def test_pipelines_and_searches_in_documents_are_valid(document: str, block: str) -> None:
+def test_pipelines_searches_and_mappings_in_documents_are_valid(document: str, block: str) -> None:
     content = yaml.safe_load(block)
+    if "columns" in content:
+        validated(TableMapping, content, document)
+        return
     if "space" not in content:
         Pipeline.from_text(block, document)
         return
@@ -37,6 +41,9 @@ def test_pipelines_and_searches_in_documents_are_valid(document: str, block: str
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_examples_are_valid(path: Path) -> None:
+    if "\ncolumns:" in path.read_text():
+        TableMapping.from_yaml(path)
+        return
     if "space:" not in path.read_text():
         Pipeline.from_yaml(path)
         return

@@ -1,87 +1,19 @@
 import io
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from distiller import report, runs
+from distiller import report
 from distiller.report import Entry
-
-VOID = {"meta", "br", "hr", "img", "input", "link"}
-
-
-class _Page(HTMLParser):
-    """Nesting, text, and the cells of tables."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.rows: list[list[str]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_startendtag(self, tag: str, attrs: Any) -> None:
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
+from report_inputs import run_record
+from written_page import WrittenPage
 
 
-def _record(score: float = 0.9, **changes: Any) -> runs.RunRecord:
-    record = runs.new_record({"task": "classification", "data": {"source": "asset:trec"}}, seed=3)
-    record.id, record.created, record.status = "20260101T000000-abc", "2026-01-01T00:00:00+00:00", "finished"
-    record.data = {
-        "source": "asset:trec",
-        "n_train": 500,
-        "class_counts": {"LOC": 3, "NUM": 4},
-        "overlap": {"train/test": 0},
-    }
-    record.teacher = {"layers": 6, "parameters": 22_715_526, "size_mb": 91.59}
-    record.student = {"layers": 3, "parameters": 17_392_134, "size_mb": 70.29}
-    splits = {"validation": {"accuracy": 0.95, "f1": 0.8}, "test": {"accuracy": 0.96, "f1": 0.7}}
-    record.metrics = {
-        "primary": "accuracy",
-        "split": "test",
-        "score": score,
-        "teacher": splits,
-        "student": {**splits, "test": {"accuracy": score, "f1": 0.5}},
-        "history": [
-            {"step": 1, "epoch": 0.5, "loss": 2.0, "prediction.kl": 2.0, "seconds": 1.0},
-            {"step": 2, "epoch": 1.0, "loss": 1.0, "prediction.kl": 1.0, "seconds": 2.0},
-            {"step": 2, "epoch": 1.0, "eval_accuracy": 0.6, "seconds": 2.0},
-            {"step": 4, "epoch": 2.0, "eval_accuracy": 0.7, "seconds": 4.0},
-        ],
-    }
-    record.retention = score / 0.96
-    record.cost = {"finetune_seconds": 42.0, "train_seconds": 123.4, "examples_per_second": 212.5}
-    record.latency = {
-        "teacher": {"median_ms": 10.0, "p95_ms": 12.0, "sentences_per_second": 400.0},
-        "student": {"median_ms": 4.0, "p95_ms": 6.0, "sentences_per_second": 900.0},
-    }
-    return record.model_copy(update=changes)
-
-
-def _written(entries: list[Entry], path: Path) -> _Page:
+def _written(entries: list[Entry], path: Path) -> WrittenPage:
     report.write(entries, path)
-    return _Page(path.read_text(encoding="utf-8"))
+    return WrittenPage(path.read_text(encoding="utf-8"))
 
 
 def _shown(entries: list[Entry]) -> str:
@@ -91,7 +23,9 @@ def _shown(entries: list[Entry]) -> str:
 
 
 def test_the_table_has_the_figures_of_the_records(tmp_path: Path) -> None:
-    page = _written([Entry("distilled", _record(0.9)), Entry("labels alone", _record(0.8))], tmp_path / "report.html")
+    page = _written(
+        [Entry("distilled", run_record(0.9)), Entry("labels alone", run_record(0.8))], tmp_path / "report.html"
+    )
     assert page.open == []
     assert page.rows[0] == ["", "teacher", "distilled", "labels alone"]
     table = {row[0]: row[1:] for row in page.rows[1:]}
@@ -115,33 +49,35 @@ def test_the_table_has_the_figures_of_the_records(tmp_path: Path) -> None:
 
 def test_each_student_is_compared_with_the_teacher_of_its_own_run(tmp_path: Path) -> None:
     busy = {"teacher": {"median_ms": 30.0}, "student": {"median_ms": 10.0}}
-    page = _written([Entry("distilled", _record()), Entry("busy", _record(latency=busy))], tmp_path / "report.html")
+    page = _written(
+        [Entry("distilled", run_record()), Entry("busy", run_record(latency=busy))], tmp_path / "report.html"
+    )
     table = {row[0]: row[1:] for row in page.rows[1:]}
     assert table["CPU ms per sentence, median"] == ["10.00", "4.00", "10.00"]
     assert table["times as fast as the teacher"] == ["", "2.50", "3.00"]
 
 
 def test_the_terminal_shows_the_same(tmp_path: Path) -> None:
-    entries = [Entry("student", _record())]
+    entries = [Entry("student", run_record())]
     shown = _shown(entries)
     for row in _written(entries, tmp_path / "report.html").rows[1:]:
         assert all(cell in shown for cell in row)
 
 
 def test_pictures_are_drawn_for_validation_and_for_each_loss(tmp_path: Path) -> None:
-    page = _written([Entry("distilled", _record()), Entry("labels alone", _record())], tmp_path / "report.html")
+    page = _written([Entry("distilled", run_record()), Entry("labels alone", run_record())], tmp_path / "report.html")
     assert page.tags.count("svg") == 3
     assert "validation accuracy" in page.text
     assert "prediction.kl" in page.text
 
 
 def test_the_mutual_information_of_each_layer_pair_is_drawn_where_there_is_any(tmp_path: Path) -> None:
-    record = _record()
+    record = run_record()
     steps = [entry for entry in record.metrics["history"] if "loss" in entry]
     for nats, step in enumerate(steps):
         step.update({"mutual_information.1-2": 0.5 * nats, "mutual_information.2-10": 0.25 * nats})
         step.update({"mapping.1-2": 0.75, "mapping.1-10": 0.25})
-    report.write([Entry("with it", record), Entry("without", _record())], tmp_path / "report.html")
+    report.write([Entry("with it", record), Entry("without", run_record())], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert page.count("mutual information, nats") == 1
     assert "1 of 2" in page
@@ -153,23 +89,23 @@ def test_the_mutual_information_of_each_layer_pair_is_drawn_where_there_is_any(t
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first", "again"):
-        report.write([Entry("student", _record())], tmp_path / name)
+        report.write([Entry("student", run_record())], tmp_path / name)
     assert (tmp_path / "first").read_bytes() == (tmp_path / "again").read_bytes()
 
 
 def test_nothing_of_the_user_becomes_markup(tmp_path: Path) -> None:
     evil = "<script>alert('&')</script>"
     data = {"source": evil, "class_counts": {evil: 1}, "overlap": {"train/test": 2}}
-    record = _record(data=data, pipeline={"data": {"source": evil}})
+    record = run_record(data=data, pipeline={"data": {"source": evil}})
     record.metrics["history"][0][f"prediction.{evil}"] = 1.0
     page = _written([Entry(evil, record)], tmp_path / "report.html")
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1  # the page's own
     assert page.open == []
     assert page.text.count(evil) >= 4
 
 
 def test_texts_in_two_splits_are_a_warning(tmp_path: Path) -> None:
-    page = _written([Entry("student", _record(data={"overlap": {"train/test": 7}}))], tmp_path / "report.html")
+    page = _written([Entry("student", run_record(data={"overlap": {"train/test": 7}}))], tmp_path / "report.html")
     assert "7 texts are in train and in test" in page.text
 
 
@@ -189,7 +125,7 @@ def test_texts_in_two_splits_are_a_warning(tmp_path: Path) -> None:
     ],
 )
 def test_records_with_parts_missing_still_make_a_page(tmp_path: Path, changes: dict[str, Any], shown: str) -> None:
-    page = _written([Entry("student", _record(**changes))], tmp_path / "report.html")
+    page = _written([Entry("student", run_record(**changes))], tmp_path / "report.html")
     assert page.open == []
     assert shown in page.text
 
@@ -208,7 +144,7 @@ FAILED = {"status": "failed", "metrics": {"error": "disk full"}, "student": {}, 
 def test_a_failed_run_has_its_error_and_no_column(
     tmp_path: Path, changes: list[dict[str, Any]], columns: list[str] | None
 ) -> None:
-    entries = [Entry(f"student {number}", _record(**change)) for number, change in enumerate(changes)]
+    entries = [Entry(f"student {number}", run_record(**change)) for number, change in enumerate(changes)]
     page = _written(entries, tmp_path / "report.html")
     assert page.open == []
     assert (page.rows[0] if page.rows else None) == columns
@@ -223,12 +159,12 @@ def test_a_page_that_cannot_be_written_leaves_the_earlier_one(tmp_path: Path) ->
     path.write_text("earlier")
     half_a_character = "\ud800"
     with pytest.raises(UnicodeEncodeError):
-        report.write([Entry("student", _record(data={"source": half_a_character}))], path)
+        report.write([Entry("student", run_record(data={"source": half_a_character}))], path)
     assert path.read_text() == "earlier"
     assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_run_without_history_has_no_pictures(tmp_path: Path) -> None:
-    record = _record()
+    record = run_record()
     record.metrics["history"] = []
     assert "svg" not in _written([Entry("student", record)], tmp_path / "report.html").tags

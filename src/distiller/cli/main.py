@@ -9,12 +9,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from distiller.cli.adapt_masked_lm import adapt_masked_lm
+from distiller.cli.analyze import analyze
 from distiller.cli.augment import augment
 from distiller.cli.demo import demo
 from distiller.cli.distill import distill
 from distiller.cli.doctor import doctor
 from distiller.cli.evaluate import evaluate
 from distiller.cli.finetune import finetune
+from distiller.cli.runs import runs
 from distiller.cli.search import search
 from distiller.cli.store import store
 from distiller.errors import UserError
@@ -31,9 +33,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, finetune, distill, evaluate, search, augment, adapt_masked_lm, doctor):
+for command in (demo, finetune, distill, evaluate, search, analyze, augment, adapt_masked_lm, doctor):
     app.command()(command)
 app.add_typer(store, name="store")
+app.add_typer(runs, name="runs")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
@@ -68,7 +71,8 @@ def main() -> NoReturn:
     except SystemExit as end:
         if end.code == STOPPED:
             typer.echo(
-                "stopped; nothing is lost: distill goes on with --resume, search, demo and finetune by themselves",
+                "stopped; nothing is lost: distill goes on with --resume;"
+                " search, demo, finetune and runs import by themselves",
                 err=True,
             )
         raise

@@ -1,5 +1,6 @@
 """What people look at after a run: a table in the terminal, and a page with pictures."""
 
+from distiller.report.analysis import analysis_table, write_analysis
 from distiller.report.augmentation import augmentation_table, write_augmentation
 from distiller.report.inventory import store_table, write_inventory
 from distiller.report.page import write
@@ -9,12 +10,14 @@ from distiller.report.terminal import comparison
 
 __all__ = [
     "Entry",
+    "analysis_table",
     "augmentation_table",
     "comparison",
     "search_sentences",
     "search_table",
     "store_table",
     "write",
+    "write_analysis",
     "write_augmentation",
     "write_inventory",
     "write_search",

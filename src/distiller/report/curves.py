@@ -2,31 +2,40 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from distiller.report.drawing import GREY, as_svg, figure_of, with_legend
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from distiller.report.drawing import COLOURS, GREY, dot, figure_of, legend_below, mark, named_tiles, tile
 from distiller.report.rows import Entry
 
 MUTUAL_INFORMATION, MAPPING = "mutual_information.", "mapping."
-LEGEND_FITS = 8
 LOWEST_NATS = -0.5
 """Mutual information is never negative: a bound below 0 says nothing, however far below."""
 
 
-def validation(entries: Sequence[Entry]) -> str | None:
+def validation(entries: Sequence[Entry]) -> Figure | None:
     """The primary metric on validation after each epoch, with the teacher's as a dashed line; None if there is none."""
     primary = entries[0].record.metrics.get("primary")
     curves = {entry.title: _points(entry, "epoch", f"eval_{primary}") for entry in entries}
     if primary is None or not any(curves.values()):
         return None
     figure, axes = figure_of("epoch", f"validation {primary}")
-    for title, points in curves.items():
-        axes.plot(*zip(*points, strict=True), marker="o", label=title)
+    for place, (title, points) in enumerate(curves.items()):
+        colour = COLOURS[place % len(COLOURS)]
+        axes.plot(*zip(*points, strict=True), color=colour, label=title)
+        for epoch, score in points:
+            dot(axes, epoch, score, f"{title}, epoch {epoch:g}: {score:.4f}", color=colour)
     teacher = entries[0].record.metrics["teacher"]["validation"][primary]
-    axes.axhline(teacher, linestyle="--", color=GREY, label="teacher")
-    return with_legend(figure, axes)
+    line = axes.axhline(teacher, linestyle="--", color=GREY, label="teacher")
+    mark(line, f"teacher: {teacher:.4f}")
+    legend_below(figure, axes)
+    return figure
 
 
-def loss(entry: Entry) -> str | None:
+def loss(entry: Entry) -> Figure | None:
     """The weighted terms of the loss over the steps; None if none was logged.
 
     Balanced terms are about 1 all the time, so of these the terms as they came are drawn, by orders of magnitude.
@@ -38,13 +47,15 @@ def loss(entry: Entry) -> str | None:
     balanced = entry.record.pipeline.get("objective", {}).get("balance") == "ema"
     figure, axes = figure_of("step", "loss before it is balanced" if balanced else "weighted loss")
     for term in terms:
-        axes.plot(*zip(*_points(entry, "step", f"raw.{term}" if balanced else term), strict=True), label=term)
+        _line(axes, _points(entry, "step", f"raw.{term}" if balanced else term), term, term)
     if balanced:
         axes.set_yscale("symlog", linthresh=1e-3)
-    return with_legend(figure, axes)
+        axes.yaxis.set_major_formatter("{x:g}")
+    legend_below(figure, axes)
+    return figure
 
 
-def mutual_information(entry: Entry) -> str | None:
+def mutual_information(entry: Entry) -> Figure | None:
     """What bounds show of each teacher layer in each student layer, in nats, over the steps; None if there are none.
 
     A colour a student layer; the higher the teacher layer, the darker.
@@ -55,35 +66,39 @@ def mutual_information(entry: Entry) -> str | None:
     figure, axes = figure_of("step", "mutual information, nats")
     highest = max(teacher for _, teacher in names.values())
     for name, (student, teacher) in names.items():
-        points = zip(*_points(entry, "step", name), strict=True)
-        shade = 0.25 + 0.75 * teacher / max(highest, 1)
-        axes.plot(*points, color=f"C{student}", alpha=shade, label=f"{student} of {teacher}")
+        style = {"color": COLOURS[student % len(COLOURS)], "alpha": 0.4 + 0.6 * teacher / max(highest, 1)}
+        tip = f"student layer {student} of teacher layer {teacher}"
+        _line(axes, _points(entry, "step", name), f"{student} of {teacher}", tip, **style)
     texts = entry.record.pipeline.get("training", {}).get("batch_size")
     if texts:
         axes.axhline(math.log(texts), linestyle=":", color=GREY, label=f"log {texts}")
     lowest, _ = axes.get_ylim()
     axes.set_ylim(bottom=max(lowest, LOWEST_NATS))
-    columns = math.ceil(len(names) / LEGEND_FITS)
-    axes.legend(title="student of teacher layer", ncols=columns, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return with_legend(figure, axes)
+    legend_below(figure, axes, "student of teacher layer")
+    return figure
 
 
-def mapping(entry: Entry) -> str | None:
+def mapping(entry: Entry) -> Figure | None:
     """How much each pair of layers weighed when it was last logged, where that varies; None if it does not."""
     names = _pairs(entry, MAPPING)
     if not names:
         return None
     students, teachers = (sorted({pair[side] for pair in names.values()}) for side in (0, 1))
-    weights = [[0.0] * len(teachers) for _ in students]
+    weights = {pair: _points(entry, "step", name)[-1][1] for name, pair in names.items()}
     figure, axes = figure_of("teacher layer", "student layer")
-    for name, (student, teacher) in names.items():
-        row, column = students.index(student), teachers.index(teacher)
-        weights[row][column] = _points(entry, "step", name)[-1][1]
-        axes.text(column, row, f"{weights[row][column]:.2f}", ha="center", va="center", color=GREY)
-    axes.imshow(weights, cmap="Blues", vmin=0.0, aspect="auto")
-    axes.set_xticks(range(len(teachers)), labels=[str(layer) for layer in teachers])
-    axes.set_yticks(range(len(students)), labels=[str(layer) for layer in students])
-    return as_svg(figure, axes)
+    most = max(weights.values()) or 1.0
+    for (student, teacher), weight in weights.items():
+        place = (teachers.index(teacher), students.index(student))
+        tip = f"student layer {student}, teacher layer {teacher}: {weight:.2f}"
+        tile(axes, place, f"{weight:.2f}", tip, mpl.colormaps["Blues"](weight / most))
+    named_tiles(axes, [str(layer) for layer in teachers], [str(layer) for layer in students])
+    return figure
+
+
+def _line(axes: Axes, points: Sequence[tuple[float, float]], label: str, tip: str, **style: Any) -> None:
+    (line,) = axes.plot(*zip(*points, strict=True), label=label, **style)
+    step, value = points[-1]
+    mark(line, f"{tip}: {value:.4g} at step {step:g}, the last")
 
 
 def _pairs(entry: Entry, prefix: str) -> dict[str, tuple[int, int]]:

@@ -1,19 +1,23 @@
-"""The page: one file that needs nothing else, with everything escaped."""
+"""The page of some runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from distiller.files import write_text
 from distiller.report import curves
+from distiller.report.document import write_document
+from distiller.report.drawing import Picture
 from distiller.report.rows import Entry, columns, finished, rows, verdict
 
 TRANSFERRED = (
     "How much of the teacher's layers the student's hold: lower bounds, each estimated on the texts of a batch in "
     "training; below 0 a bound says nothing"
+)
+OF_EACH = (
+    ("loss", "Loss of the student", curves.loss),
+    ("mutual-information", TRANSFERRED, curves.mutual_information),
+    ("mapping", "How much each pair of layers weighed in the end", curves.mapping),
 )
 
 
@@ -24,35 +28,29 @@ def write(entries: Sequence[Entry], path: Path) -> None:
         entries: Runs with the same teacher and data.
         path: The HTML file.
     """
-    environment = Environment(
-        loader=PackageLoader("distiller.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     first = entries[0].record
-    write_text(
+    write_document(
         path,
-        environment.get_template("page.html.jinja").render(
-            verdict=verdict(entries),
-            columns=columns(entries),
-            rows=rows(entries),
-            pictures=_pictures(finished(entries)),
-            record=first,
-            warnings=_warnings(first.data.get("overlap", {})),
-            pipeline=yaml.safe_dump(first.pipeline, sort_keys=False, allow_unicode=True),
-        ),
+        "page.html.jinja",
+        verdict=verdict(entries),
+        columns=columns(entries),
+        rows=rows(entries),
+        pictures=_pictures(finished(entries)),
+        record=first,
+        warnings=_warnings(first.data.get("overlap", {})),
+        pipeline=yaml.safe_dump(first.pipeline, sort_keys=False, allow_unicode=True),
     )
 
 
-def _pictures(entries: Sequence[Entry]) -> list[tuple[str, Markup]]:
-    """Captions and drawings. matplotlib escapes the text that it draws, so its output is markup already."""
+def _pictures(entries: Sequence[Entry]) -> list[Picture]:
     if not entries:
         return []
-    drawn = [("Validation after each epoch", curves.validation(entries))]
-    drawn += [(f"Loss of the student: {entry.title}", curves.loss(entry)) for entry in entries]
-    drawn += [(f"{TRANSFERRED}: {entry.title}", curves.mutual_information(entry)) for entry in entries]
-    drawn += [
-        (f"How much each pair of layers weighed in the end: {entry.title}", curves.mapping(entry)) for entry in entries
-    ]
-    return [(caption, Markup(svg)) for caption, svg in drawn if svg is not None]  # noqa: S704
+    drawn = [("validation", "Validation after each epoch", curves.validation(entries))]
+    for name, caption, draw in OF_EACH:
+        drawn += [
+            (f"{name}-{place}", f"{caption}: {entry.title}", draw(entry)) for place, entry in enumerate(entries, 1)
+        ]
+    return [Picture(name, caption, figure) for name, caption, figure in drawn if figure is not None]
 
 
 def _warnings(overlap: dict[str, int]) -> list[str]:

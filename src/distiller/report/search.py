@@ -4,17 +4,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from rich.table import Table
+from matplotlib.figure import Figure
+from rich import table as terminal
+from rich.text import Text
 
-from distiller.files import write_text
-from distiller.report.drawing import GREY, as_svg, figure_of, with_legend
+from distiller.report.document import write_document
+from distiller.report.drawing import COLOURS, GREY, SMALL, Picture, dot, figure_of, legend_below, mark, short
+from distiller.report.tables import Cell, Table, cell_of
 
 SHOWN = 15
 STATES = {"complete": "finished", "fail": "failed"}
 AXES_AT_MOST = 12
 TICKS, NUMBERS, LONGEST_TICK = 8, 3, 24
+EDGE, PARALLEL_LINE, SHORTEST_TICK = 0.05, 40, 6
 
 
 def write_search(summary: Mapping[str, Any], path: Path) -> None:
@@ -24,30 +26,34 @@ def write_search(summary: Mapping[str, Any], path: Path) -> None:
         summary: As `search` leaves it in search.json.
         path: The HTML file.
     """
-    environment = Environment(
-        loader=PackageLoader("distiller.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     drawn = [
-        ("What each trial came to, and the best so far", _history(summary)),
-        ("What finished trials had in common: each is a line, the better the darker", _parallel(summary)),
-        ("The front: no trial is better in one and no worse in the other", _front(summary)),
+        ("history", "What each trial came to, and the best so far", _history(summary)),
+        (
+            "parallel",
+            "What finished trials had in common: each is a line, the better the stronger its colour",
+            _parallel(summary),
+        ),
+        ("front", "The front: no trial is better in one and no worse in the other", _front(summary)),
     ]
-    pictures = [(caption, Markup(svg)) for caption, svg in drawn if svg is not None]  # noqa: S704
-    columns, rows = _figures(summary)
-    template = environment.get_template("search.html.jinja")
-    sentences = search_sentences(summary)
-    write_text(path, template.render(sentences=sentences, pictures=pictures, columns=columns, rows=rows))
+    write_document(
+        path,
+        "search.html.jinja",
+        sentences=search_sentences(summary),
+        pictures=[Picture(name, caption, figure) for name, caption, figure in drawn if figure is not None],
+        trials=_trials(summary),
+    )
 
 
-def search_table(summary: Mapping[str, Any]) -> Table:
+def search_table(summary: Mapping[str, Any]) -> terminal.Table:
     """The best trials, at most fifteen."""
-    columns, rows = _figures(summary)
-    filled = [place for place in range(len(columns)) if any(row[place] for row in rows[:SHOWN])]
-    table = Table()
+    trials = _trials(summary)
+    rows = trials.rows[:SHOWN]
+    filled = [place for place in range(len(trials.titles)) if any(row[place].text for row in rows)]
+    table = terminal.Table()
     for place in filled:
-        table.add_column(columns[place], overflow="fold")
-    for row in rows[:SHOWN]:
-        table.add_row(*(row[place] for place in filled))
+        table.add_column(Text(trials.titles[place]), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(row[place].text) for place in filled))
     return table
 
 
@@ -76,12 +82,12 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
     return [f"{best}.", test, *front, *sentences, *left_out]
 
 
-def _figures(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Titles, and a row a trial, the best first."""
+def _trials(summary: Mapping[str, Any]) -> Table:
+    """A row a trial, the best first."""
     paths = list(dict.fromkeys(path for trial in summary["trials"] for path in trial["point"]))
     titles = ["trial", "state", *summary["objectives"], "epochs", "seconds", *_short(paths), "failure"]
     ranked = sorted(summary["trials"], key=lambda trial: (trial["values"] is None, -_last(trial)))
-    return titles, [_row(trial, summary["objectives"], paths) for trial in ranked]
+    return Table("All trials, the best first", titles, [_row(trial, summary["objectives"], paths) for trial in ranked])
 
 
 def _short(paths: Sequence[str]) -> list[str]:
@@ -93,22 +99,27 @@ def _short(paths: Sequence[str]) -> list[str]:
     return [*paths]
 
 
-def _row(trial: Mapping[str, Any], goals: Sequence[str], paths: Sequence[str]) -> list[str]:
+def _row(trial: Mapping[str, Any], goals: Sequence[str], paths: Sequence[str]) -> list[Cell]:
     values = trial["values"] or [*trial["epochs"].values()][-1:]
-    shown = [f"{value:.4g}" for value in values] + [""] * (len(goals) - len(values))
     epochs = max(map(int, trial["epochs"]), default=None) if trial["state"] != "complete" else None
-    seconds = "" if trial["seconds"] is None else f"{trial['seconds']:.0f}"
-    point = ["" if path not in trial["point"] else _text(trial["point"][path]) for path in paths]
-    stopped = "" if epochs is None else str(epochs)
     return [
-        str(trial["trial"]),
-        STATES.get(trial["state"], trial["state"]),
-        *shown,
-        stopped,
-        seconds,
-        *point,
-        trial["failure"] or "",
+        cell_of(trial["trial"]),
+        Cell(STATES.get(trial["state"], trial["state"])),
+        *(cell_of(value, "{:.4g}".format) for value in values),
+        *[Cell("")] * (len(goals) - len(values)),
+        cell_of(epochs),
+        cell_of(trial["seconds"], "{:.0f}".format),
+        *(_chosen(trial["point"], path) for path in paths),
+        Cell(trial["failure"] or ""),
     ]
+
+
+def _chosen(point: Mapping[str, Any], path: str) -> Cell:
+    if path not in point:
+        return Cell("")
+    value = point[path]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Cell(_text(value), float(value) if number else None)
 
 
 def _last(trial: Mapping[str, Any]) -> float:
@@ -116,7 +127,7 @@ def _last(trial: Mapping[str, Any]) -> float:
     return float(values[0])
 
 
-def _history(summary: Mapping[str, Any]) -> str | None:
+def _history(summary: Mapping[str, Any]) -> Figure | None:
     finished = [trial for trial in summary["trials"] if trial["values"]]
     pruned = [trial for trial in summary["trials"] if trial["state"] == "pruned" and trial["epochs"]]
     if not finished:
@@ -124,35 +135,52 @@ def _history(summary: Mapping[str, Any]) -> str | None:
     figure, axes = figure_of("trial", summary["objectives"][0])
     numbers = [trial["trial"] for trial in finished]
     values = [_last(trial) for trial in finished]
-    axes.scatter(numbers, values, label="finished")
-    if pruned:
-        axes.scatter(
-            [trial["trial"] for trial in pruned], [_last(trial) for trial in pruned], marker="x", label="pruned", c=GREY
-        )
-    axes.step(numbers, [max(values[: end + 1]) for end in range(len(values))], where="post", label="best so far")
-    return with_legend(figure, axes)
+    axes.step(
+        numbers,
+        [max(values[: end + 1]) for end in range(len(values))],
+        where="post",
+        color=COLOURS[1],
+        label="best so far",
+    )
+    for state, trials, style in (
+        ("finished", finished, {"color": COLOURS[0]}),
+        ("pruned", pruned, {"color": GREY, "marker": "x"}),
+    ):
+        for trial in trials:
+            tip = f"trial {trial['trial']}, {state}: {summary['objectives'][0]} {_last(trial):.4g}"
+            dot(axes, trial["trial"], _last(trial), tip, label=state if trial is trials[0] else None, **style)
+    legend_below(figure, axes)
+    return figure
 
 
-def _parallel(summary: Mapping[str, Any]) -> str | None:
+def _parallel(summary: Mapping[str, Any]) -> Figure | None:
     """One axis a field; choices in the order in which they first come."""
     finished = sorted((trial for trial in summary["trials"] if trial["values"]), key=_last)
     paths = list(dict.fromkeys(path for trial in finished for path in trial["point"]))[:AXES_AT_MOST]
     if len(finished) < 2 or not paths:
         return None
-    figure, axes = figure_of("", "", height=1.2 + 0.45 * len(paths))
+    figure, axes = figure_of("", "", height=0.6 + 0.55 * len(paths))
     heights = [_heights([trial["point"].get(path) for trial in finished]) for path in paths]
-    for rank in range(len(finished)):
+    for rank, trial in enumerate(finished):
         shade = 0.1 + 0.9 * (rank / (len(finished) - 1)) ** 2
-        axes.plot([of_path[rank] for of_path in heights], range(len(paths)), color="C0", alpha=shade)
+        (line,) = axes.plot([of_path[rank] for of_path in heights], range(len(paths)), color=COLOURS[0], alpha=shade)
+        chosen = ", ".join(
+            f"{name} {_text(trial['point'].get(path))}" for name, path in zip(_short(paths), paths, strict=True)
+        )
+        mark(line, f"trial {trial['trial']}: {summary['objectives'][0]} {_last(trial):.4g}; {chosen}")
     for place, path in enumerate(paths):
-        for height, text in _ticks([trial["point"].get(path) for trial in finished], heights[place]).items():
+        ticks = _ticks([trial["point"].get(path) for trial in finished], heights[place])
+        room = max(SHORTEST_TICK, PARALLEL_LINE // len(ticks))
+        for height, text in ticks.items():
+            side = "left" if height < EDGE else "right" if height > 1 - EDGE else "center"
             axes.annotate(
-                text, (height, place), (0, 3), textcoords="offset points", fontsize=7, color=GREY, ha="center"
+                short(text, room), (height, place), (0, 3), textcoords="offset points", fontsize=SMALL, ha=side
             )
-    axes.set_yticks(range(len(paths)), labels=paths)
+    axes.set_yticks(range(len(paths)), labels=_short(paths))
     axes.set_xticks([])
+    axes.spines[:].set_visible(False)
     axes.invert_yaxis()
-    return as_svg(figure, axes)
+    return figure
 
 
 def _ticks(values: Sequence[Any], heights: Sequence[float]) -> dict[float, str]:
@@ -180,16 +208,20 @@ def _heights(values: Sequence[Any]) -> list[float]:
     return [order.index(str(value)) / max(1, len(order) - 1) for value in values]
 
 
-def _front(summary: Mapping[str, Any]) -> str | None:
+def _front(summary: Mapping[str, Any]) -> Figure | None:
     if len(summary["objectives"]) < 2:
         return None
     finished = [trial for trial in summary["trials"] if trial["values"]]
     if not finished:
         return None
-    figure, axes = figure_of(summary["objectives"][1], summary["objectives"][0])
-    axes.scatter(*zip(*[(trial["values"][1], trial["values"][0]) for trial in finished], strict=True), label="finished")
-    chosen = sorted(
-        (trial["values"][1], trial["values"][0]) for trial in finished if trial["trial"] in summary["front"]
-    )
-    axes.plot(*zip(*chosen, strict=True), marker="o", color="C1", label="front")
-    return with_legend(figure, axes)
+    first, second = summary["objectives"][:2]
+    figure, axes = figure_of(second, first)
+    for trial in finished:
+        value, cost = trial["values"][:2]
+        chosen = trial["trial"] in summary["front"]
+        tip = f"trial {trial['trial']}{', on the front' if chosen else ''}: {first} {value:.4g}, {second} {cost:.4g}"
+        dot(axes, cost, value, tip, color=COLOURS[1 if chosen else 0], marker="s" if chosen else "o")
+    front = sorted((trial["values"][1], trial["values"][0]) for trial in finished if trial["trial"] in summary["front"])
+    axes.plot(*zip(*front, strict=True), color=COLOURS[1], marker="s", markersize=5, label="front")
+    legend_below(figure, axes)
+    return figure

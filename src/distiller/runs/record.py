@@ -22,7 +22,8 @@ class RunRecord(BaseModel):
     teacher's score is not positive, since a ratio says nothing there. Times are in seconds, memory in megabytes.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    # A table of runs gives numbers where text is meant, such as a version 0.3.
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
 
     id: str
     created: str

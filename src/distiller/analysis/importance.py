@@ -1,0 +1,87 @@
+"""How much of the variance of retention each choice makes: functional ANOVA of the surrogate, with intervals."""
+
+import numpy as np
+import pandas as pd
+
+from distiller.analysis.choices import group_of
+from distiller.analysis.hierarchical import Array
+from distiller.analysis.surrogate import Source, Surrogate, context_of, foretell
+from distiller.analysis.table import Table
+
+METHOD = "functional ANOVA"
+LEVEL = 0.95
+NOTHING = 0.005
+"""A share below this is none: an interval that reaches it begins at zero."""
+UNKNOWN_WIDTH = 0.2
+"""An interval from zero to more than this says nothing."""
+RESAMPLED = 400
+
+
+def functional_anova(surrogate: Surrogate, reliability: float) -> pd.DataFrame:
+    """Shares of the variance of the response: each choice, each pair, each choice's differing by dataset, and stages.
+
+    The response is what the surrogate says of a pipeline, without noise, and its variance is over pipelines drawn by
+    lot (see `design`). Shares of choices, pairs and differences between datasets add up to 1, those of stages too.
+
+    Args:
+        surrogate: Fitted.
+        reliability: Its cross-validated R²; at or below 0 nothing is known.
+    """
+    variance = {name: surrogate.variance(name) for name in surrogate.sources}
+    total = np.sum(list(variance.values()), axis=0)
+    shares = {name: each / total for name, each in variance.items()}
+    rows = [
+        row(METHOD, _kind(source), name, _stages(source), shares[name], reliability)
+        for name, source in surrogate.sources.items()
+    ]
+    stages = sorted({_stages(source) for source in surrogate.sources.values()})
+    for stage in stages:
+        of_stage = np.sum(
+            [shares[name] for name, source in surrogate.sources.items() if _stages(source) == stage], axis=0
+        )
+        rows.append(row(METHOD, "group", stage, stage, of_stage, reliability))
+    return pd.DataFrame(rows)
+
+
+def row(method: str, kind: str, name: str, group: str, draws: Array, reliability: float) -> dict[str, object]:
+    """One share with its interval, from draws of it."""
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low = 0.0 if low < NOTHING else low
+    known = reliability > 0 and not (low == 0 and high > UNKNOWN_WIDTH)
+    value = float(np.mean(draws))
+    return {"method": method, "kind": kind, "name": name, "group": group, "value": value} | {
+        "low": float(low),
+        "high": float(high),
+        "known": bool(known),
+    }
+
+
+def explained(surrogate: Surrogate) -> tuple[float, float, float]:
+    """The share of the variance of runs on a dataset that the response makes, and its interval; the rest is noise."""
+    total = np.sum([surrogate.variance(name) for name in surrogate.sources], axis=0)
+    share = total / (total + surrogate.posterior.noise)
+    low, high = np.quantile(share, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(share.mean()), float(low), float(high)
+
+
+def reliability_of(table: Table, surrogate: Surrogate, random: np.random.Generator) -> tuple[float, float, float]:
+    """Cross-validated R² of the surrogate against knowing only dataset and teacher, with a bootstrap interval."""
+    foretold = foretell(table, surrogate.batches, random)
+    base = foretell(table, context_of(table), random)
+    there = ~np.isnan(foretold) & ~np.isnan(base)
+    wrong, before = ((table.outcome - each)[there] ** 2 for each in (foretold, base))
+    if len(wrong) < 2 or before.sum() == 0:
+        return float("nan"), float("nan"), float("nan")
+    drawn = [random.integers(len(wrong), size=len(wrong)) for _ in range(RESAMPLED)]
+    scores = [1 - wrong[rows].mean() / max(float(before[rows].mean()), 1e-300) for rows in drawn]
+    low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(1 - wrong.mean() / before.mean()), float(low), float(high)
+
+
+def _kind(source: Source) -> str:
+    return "dataset" if source.on_dataset else "choice" if len(source.choices) == 1 else "pair"
+
+
+def _stages(source: Source) -> str:
+    """The stage of a source, or two; differing by dataset is counted with its stage."""
+    return " × ".join(dict.fromkeys(sorted(group_of(name) for name in source.choices)))

@@ -1,0 +1,187 @@
+"""The surrogate of a table: what retention depends on, fitted, and how well it foretells runs that it has not seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import helmert
+
+from distiller.analysis.design import Columns, columns_of
+from distiller.analysis.hierarchical import Array, Batch, Posterior, fit
+from distiller.analysis.table import Table
+
+DATASET, TEACHER, BOTH = "dataset", "teacher", "dataset and teacher"
+COLUMNS_AT_MOST = 480
+FOLDS, FOLD_DRAWS, FOLD_WARM_UP = 5, 150, 150
+DRAWS, WARM_UP = 1200, 400
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a batch of the design stands for: one choice, two, or one and the dataset."""
+
+    choices: tuple[str, ...]
+    on_dataset: bool = False
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return " × ".join([*self.choices, *(["dataset"] if self.on_dataset else [])])
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """A fitted model of retention.
+
+    Attributes:
+        batches: Its design; those with a source make the response, the others are where runs were measured.
+        sources: What batches stand for, by name.
+        posterior: Draws of the coefficients.
+        left_out: How many pairs of choices are not modelled since there were too many.
+        contrasts: Of each dataset, shape [datasets - 1]: what the columns of a choice on datasets are multiplied by.
+    """
+
+    batches: list[Batch]
+    sources: dict[str, Source]
+    posterior: Posterior
+    left_out: int
+    contrasts: dict[str, Array]
+
+    def columns(self, name: str, rows: NDArray[np.int64], dataset: str) -> Array:
+        """The columns of a source for the pipelines of some runs, as if they had been on a dataset."""
+        source = self.sources[name]
+        if not source.on_dataset:
+            return self._columns[name][rows]
+        return _on_dataset(np.tile(self.contrasts[dataset], (len(rows), 1)), self._columns[source.choices[0]][rows])
+
+    @cached_property
+    def _columns(self) -> dict[str, Array]:
+        return {batch.name: batch.columns for batch in self.batches}
+
+    @property
+    def disagreement(self) -> float | None:
+        """How far datasets differ in what a choice does: a standard deviation over choices; None of one dataset."""
+        variances = [self.variance(name).mean() for name, source in self.sources.items() if source.on_dataset]
+        return float(np.sqrt(np.mean(variances))) if variances else None
+
+    def completed(self, table: Table) -> Table:
+        """The table with outcomes drawn for runs that were pruned."""
+        return table if table.measured.all() else replace(table, completed=self.posterior.outcomes)
+
+    def variance(self, name: str) -> Array:
+        """The variance of the response that a source makes, shape [draws]."""
+        return np.asarray((self.posterior.of(name) ** 2).sum(axis=1))
+
+
+def fit_surrogate(table: Table, random: np.random.Generator) -> Surrogate:
+    """Fit the model of a table with a choice or more."""
+    columns = columns_of(table.choices, random)
+    context, sources = context_of(table), _sources(table, columns)
+    pairs = {name: batch for name, (source, batch) in sources.items() if batch.pooled}
+    kept = _strongest(table, context, {name: batch for name, (_, batch) in sources.items()}, pairs)
+    batches = [*context, *(batch for name, (_, batch) in sources.items() if name in kept)]
+    posterior = fit(
+        table.outcome, batches, random, limit=table.limit, strata=table.strata, draws=DRAWS, warm_up=WARM_UP
+    )
+    return Surrogate(
+        batches,
+        {name: source for name, (source, _) in sources.items() if name in kept},
+        posterior,
+        len(sources) - len(kept),
+        dict(zip(np.unique(table.dataset.astype(str)).tolist(), _contrasts(table), strict=True)),
+    )
+
+
+def context_of(table: Table) -> list[Batch]:
+    """Where runs were measured: datasets, teachers, and each teacher on each dataset, where there are several."""
+    both = np.array([f"{dataset}\0{teacher}" for dataset, teacher in zip(table.dataset, table.teacher, strict=True)])
+    parts = {DATASET: _indicators(table.dataset), TEACHER: _indicators(table.teacher), BOTH: _indicators(both)}
+    several = {name: columns for name, columns in parts.items() if columns.shape[1] > 1}
+    if BOTH in several and several[BOTH].shape[1] in {
+        several.get(part, several[BOTH][:, :0]).shape[1] for part in (DATASET, TEACHER)
+    }:
+        del several[BOTH]
+    return [Batch(name, columns) for name, columns in several.items()]
+
+
+def _indicators(names: NDArray[np.object_] | NDArray[np.str_]) -> Array:
+    _, codes = np.unique(names.astype(str), return_inverse=True)
+    return np.eye(int(codes.max()) + 1)[codes]
+
+
+def _sources(table: Table, columns: Columns) -> dict[str, tuple[Source, Batch]]:
+    """Choices, pairs of them, and each on each dataset."""
+    found = [(Source((name,)), each, False) for name, each in columns.choices.items()]
+    found += [(Source(pair), each, True) for pair, each in columns.pairs.items()]
+    contrasts = _contrasts(table)
+    if len(contrasts) > 1:
+        between = contrasts[np.unique(table.dataset.astype(str), return_inverse=True)[1]]
+        of_choices = columns.choices.items()
+        found += [(Source((name,), on_dataset=True), _on_dataset(between, each), True) for name, each in of_choices]
+    return {source.name: (source, Batch(source.name, each, pooled)) for source, each, pooled in found}
+
+
+def _contrasts(table: Table) -> Array:
+    """Of each dataset, by name: mean 0 and variance 1 over datasets, shape [datasets, datasets - 1]."""
+    count = len(np.unique(table.dataset.astype(str)))
+    return np.asarray(helmert(count).T * np.sqrt(count)) if count > 1 else np.zeros((1, 0))
+
+
+def _on_dataset(between: Array, columns: Array) -> Array:
+    return (between[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
+
+
+def _strongest(
+    table: Table, context: Sequence[Batch], sources: Mapping[str, Batch], pairs: Mapping[str, Batch]
+) -> set[str]:
+    """The names of all sources, or of so many that the design stays small: those that explain most of what is left."""
+    widths = {name: batch.columns.shape[1] for name, batch in sources.items()}
+    if sum(widths.values()) <= COLUMNS_AT_MOST:
+        return set(sources)
+    known = table.measured
+    single = [batch.columns[known] for batch in [*context, *(sources[name] for name in sources if name not in pairs)]]
+    design = np.concatenate([np.ones((int(known.sum()), 1)), *single], axis=1)
+    left = table.outcome[known] - design @ np.linalg.lstsq(design, table.outcome[known], rcond=None)[0]
+    gain = {name: _explained(batch.columns[known], left) / widths[name] for name, batch in pairs.items()}
+    kept, room = set(sources) - set(pairs), COLUMNS_AT_MOST - sum(widths[name] for name in sources if name not in pairs)
+    for name in sorted(pairs, key=lambda name: -gain[name]):
+        if widths[name] <= room:
+            kept.add(name)
+            room -= widths[name]
+    return kept
+
+
+def _explained(columns: Array, left: Array) -> float:
+    gram = columns.T @ columns
+    gram[np.diag_indices(len(gram))] += 1.0
+    towards = columns.T @ left
+    return float(towards @ np.linalg.solve(gram, towards))
+
+
+def foretell(table: Table, batches: Sequence[Batch], random: np.random.Generator) -> Array:
+    """What each finished run is expected to come to by a model that saw neither it nor others of the same pipeline.
+
+    Shape [runs]; NaN for runs that were pruned.
+    """
+    pipelines = table.pipelines
+    fold = random.permutation(int(pipelines.max()) + 1)[pipelines] % FOLDS
+    foretold = np.full(len(table), np.nan)
+    for number in range(FOLDS):
+        held, seen = (fold == number) & table.measured, fold != number
+        if not held.any() or int((table.measured & seen).sum()) < 2:
+            continue
+        part = [Batch(batch.name, batch.columns[seen], batch.pooled, batch.flat) for batch in batches]
+        posterior = fit(
+            table.outcome[seen],
+            part,
+            random,
+            limit=table.limit[seen],
+            strata=table.strata[seen],
+            draws=FOLD_DRAWS,
+            warm_up=FOLD_WARM_UP,
+        )
+        design = np.concatenate([np.ones((int(held.sum()), 1)), *(batch.columns[held] for batch in batches)], axis=1)
+        foretold[held] = design @ posterior.coefficients.mean(axis=0)
+    return foretold

@@ -1,0 +1,160 @@
+"""Run records as an analysis needs them: outcomes, where they were measured, and what is left out and why."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from distiller.analysis.choices import Choice, find_choices
+from distiller.errors import UserError
+
+Array = NDArray[np.float64]
+DATASET, TEACHER, OUTCOME = ("data.name", "data.source"), "teacher.model", "retention"
+N_TRAIN, STUDENT_SIZE = "data.n_train", ("student.parameters", "student.layers")
+ONLY = "all"
+LARGEST = 1000.0
+"""A retention beyond this, either way, is a fault of measurement and none at all."""
+STRATA_AT_MOST, RUNS_A_STRATUM = 20, 15
+
+
+@dataclass(frozen=True)
+class Table:
+    """Runs that say something of retention.
+
+    Attributes:
+        frame: Their records, one row a run.
+        outcome: Shape [runs]: retention; NaN for runs that were pruned.
+        limit: Shape [runs]: what a pruned run would not have exceeded; NaN for runs that finished.
+        dataset: Shape [runs]: the name of the data.
+        teacher: Shape [runs].
+        choices: What differed between pipelines.
+        counts: How many runs of each status there were, and how many are used.
+        completed: Shape [imputations, runs]: outcomes again, with what pruned runs may have come to once that is drawn.
+        notes: What was left out, joined or assumed, in sentences.
+    """
+
+    frame: pd.DataFrame
+    outcome: Array
+    limit: Array
+    dataset: NDArray[Any]
+    teacher: NDArray[Any]
+    choices: list[Choice]
+    counts: dict[str, int]
+    completed: Array
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    @property
+    def measured(self) -> NDArray[np.bool_]:
+        """Shape [runs]: those that finished."""
+        return ~np.isnan(self.outcome)
+
+    @property
+    def pipelines(self) -> NDArray[np.int64]:
+        """Shape [runs]: the same number for runs of the same pipeline."""
+        codes = np.stack([np.nan_to_num(choice.codes, nan=-1.0) for choice in self.choices] or [np.zeros(len(self))])
+        return np.unique(codes, axis=1, return_inverse=True)[1].reshape(-1)
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """Shape [runs]: the number of the dataset; all that have few runs share one."""
+        names, codes, counts = np.unique(self.dataset.astype(str), return_inverse=True, return_counts=True)
+        large = [
+            place for place in np.argsort(-counts, kind="stable")[:STRATA_AT_MOST] if counts[place] >= RUNS_A_STRATUM
+        ]
+        of_name = np.full(len(names), len(large))
+        of_name[large] = range(len(large))
+        return np.asarray(np.unique(of_name[codes], return_inverse=True)[1])
+
+    def of(self, rows: NDArray[Any]) -> "Table":
+        """Some of the runs."""
+        return Table(
+            self.frame.iloc[np.flatnonzero(rows) if rows.dtype == bool else rows],
+            self.outcome[rows],
+            self.limit[rows],
+            self.dataset[rows],
+            self.teacher[rows],
+            [choice.of(rows) for choice in self.choices],
+            self.counts,
+            self.completed[:, rows],
+            self.notes,
+        )
+
+
+def prepare(frame: pd.DataFrame) -> Table:
+    """The table of a frame of run records, with dotted columns.
+
+    A run that failed or was stopped says nothing; one that was pruned says that it would not have been above the middle
+    of those that finished on the same data with the same teacher. A record that is there twice counts once.
+
+    Raises:
+        UserError: If there is no column `retention`, or none to tell datasets apart by.
+    """
+    name = next((name for name in DATASET if name in frame), None)
+    if OUTCOME not in frame:
+        raise UserError(
+            OUTCOME, "no such column in the table of runs; load run records, or map the table's own column to it"
+        )
+    notes: list[str] = []
+    runs = _once(frame, notes)
+    status = runs["status"].fillna("finished") if "status" in runs else pd.Series("finished", index=runs.index)
+    retention = _numbers(runs[OUTCOME]).where(status == "finished")
+    dataset = runs[name].map(str) if name else pd.Series(ONLY, index=runs.index)
+    teacher = runs[TEACHER].map(str) if TEACHER in runs else pd.Series(ONLY, index=runs.index)
+    middle = retention.groupby([dataset, teacher]).transform("median")
+    limit = middle.where(status == "pruned")
+    used = retention.notna() | limit.notna()
+    counts = {str(kind): int(number) for kind, number in status.value_counts().items()}
+    counts |= {"runs": len(runs), "used": int(used.sum())}
+    _say_what_is_left(status, retention, limit, notes)
+    kept = runs[used].reset_index(drop=True)
+    choices, said = find_choices(kept)
+    return Table(
+        kept,
+        retention[used].to_numpy(float),
+        limit[used].to_numpy(float),
+        _short(dataset[used]).to_numpy(object),
+        teacher[used].to_numpy(object),
+        choices,
+        counts,
+        retention[used].to_numpy(float)[None],
+        [*notes, *said],
+    )
+
+
+def _once(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    if "id" not in frame:
+        return frame.reset_index(drop=True)
+    again = frame["id"].notna() & frame["id"].duplicated()
+    if again.any():
+        notes.append(f"{int(again.sum())} records were there more than once and count once.")
+    return frame[~again].reset_index(drop=True)
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    return numbers.where(numbers.abs() <= LARGEST)
+
+
+def _say_what_is_left(status: pd.Series, retention: pd.Series, limit: pd.Series, notes: list[str]) -> None:
+    unknown = int(((status == "finished") & retention.isna()).sum())
+    ended = int((~status.isin(["finished", "pruned"])).sum())
+    pruned, alone = int(limit.notna().sum()), int(((status == "pruned") & limit.isna()).sum())
+    said = {
+        f"{unknown} finished runs have no retention and are left out.": unknown,
+        f"{ended} runs failed or were stopped and are left out.": ended,
+        f"{pruned} runs were pruned: of each it is only taken for known that it would not have ended above the median"
+        " of the finished runs on its data with its teacher.": pruned,
+        f"{alone} pruned runs are left out: nothing finished on their data with their teacher.": alone,
+    }
+    notes.extend(sentence for sentence, count in said.items() if count)
+
+
+def _short(names: pd.Series) -> pd.Series:
+    """Paths by their last part, where that tells them apart."""
+    last = names.map(lambda name: name.rstrip("/").rsplit("/", 1)[-1] or name)
+    return last if last.nunique() == names.nunique() else names

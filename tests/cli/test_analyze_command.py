@@ -1,0 +1,74 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from distiller.analysis import analyze
+from distiller.runs import import_table, load
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+MAPPING = REPOSITORY / "examples" / "paper-runs.yaml"
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "distiller", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+@pytest.fixture(scope="module")
+def records(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The paper's table as run records."""
+    folder = tmp_path_factory.mktemp("paper")
+    import_table(MAPPING, shared_data / "paper" / "runs.csv", folder)
+    return folder
+
+
+def test_the_runs_of_the_paper_become_a_report(records: Path, tmp_path: Path) -> None:
+    done = run("analyze", records, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "809 of 809 runs on 5 datasets with 4 teachers are used." in done.stdout
+    content = json.loads((tmp_path / "analysis.json").read_text())
+    assert (tmp_path / "report.html").read_text().count("<svg") >= 4
+    assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".svg", ".png"}
+    assert {row["method"] for row in content["importance"]} == {"functional ANOVA", "PED-ANOVA", "permutation"}
+    assert {row["scope"] for row in content["contrasts"]} == {"overall", "dataset", "data size", "student size"}
+
+
+def test_contrasts_of_the_paper_agree_with_pairs_of_runs_that_differ_in_one_thing(
+    records: Path, shared_data: Path
+) -> None:
+    """Where runs are alike in all else, the mean of their differences needs no model; each dataset counts the same."""
+    table = pd.read_csv(shared_data / "paper" / "runs.csv")
+    kinds = ["mi", "pkd"]
+    alike = ["Model", "Teacher", "task", "intermediate_strategy", "kd_loss_type", "mixup", "repeated_aug"]
+    alike += ["contextual", "backtranslation", "random"]
+    means = table[table["intermediate_loss_type"].isin(kinds)]
+    means = means.groupby([*alike, "intermediate_loss_type"])["ratio"].mean().unstack().dropna()
+    paired = means["mi"] - means["pkd"]
+    of_task = paired.groupby("task").agg(["mean", "std", "size"])
+    error = np.sqrt((of_task["std"] ** 2 / of_task["size"]).sum()) / len(of_task)
+    contrasts = analyze(load(records)).contrasts
+    [found] = contrasts.query("scope == 'overall' and level == 'mi' and other == 'pkd'").to_dict("records")
+    assert of_task["size"].min() >= 3
+    assert abs(found["difference"] - of_task["mean"].mean()) < 2 * error
+
+
+def test_a_folder_without_records_is_one_line(tmp_path: Path) -> None:
+    done = run("analyze", tmp_path, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "run.json" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_few_runs_are_a_sentence_and_a_report(tmp_path: Path) -> None:
+    pd.DataFrame({"retention": [0.9, 0.95], "pipeline.mapping.type": ["skip", "last"]}).to_csv(tmp_path / "few.csv")
+    done = run("analyze", tmp_path / "few.csv", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "2 finished runs with a retention: too few" in done.stdout
+    assert "2 finished runs with a retention: too few" in (tmp_path / "out" / "report.html").read_text()
