@@ -60,7 +60,7 @@ def test_sentences_say_what_makes_the_difference_and_by_how_much() -> None:
 def test_noise_alone_gives_no_finding() -> None:
     analysis = analyze(runs(effect=0.0))
     assert not analysis.contrasts["supported"].any()
-    assert any("nothing can be foretold" in sentence for sentence in analysis.sentences)
+    assert any("It is not certain that choices foretell anything" in sentence for sentence in analysis.sentences)
     assert not analysis.importance.query("method == 'functional ANOVA'")["known"].any()
 
 
@@ -141,3 +141,21 @@ def test_whatever_a_table_holds_there_are_sentences_and_shares_are_shares(rows: 
     assert (shares["low"] <= shares["high"]).all()
     assert analysis.contrasts["adjusted_p"].between(0, 1).all()
     assert (analysis.contrasts["difference"] >= 0).all()
+
+
+def test_a_dataset_on_which_all_score_the_same_and_a_table_without_noise_are_no_crash() -> None:
+    frame = runs(60)
+    easy = frame["retention"].where(frame["data.source"] != "small", 1.0)
+    exact = 0.9 + 0.02 * (frame["pipeline.mapping.type"] == "skip")
+    assert analyze(frame.assign(retention=easy)).sentences
+    found = analyze(frame.assign(retention=exact)).importance.query("kind == 'choice'").set_index(["method", "name"])
+    assert found.loc[("functional ANOVA", "mapping.type"), "low"] > 0.9
+
+
+def test_a_column_of_its_own_for_augmentation_is_said_the_right_way_round() -> None:
+    frame = runs(120)
+    augmented = np.arange(len(frame)) % 2 == 0
+    frame = frame.assign(**{"pipeline.augmentation": np.where(augmented, "yes", "no")})
+    said = " ".join(analyze(frame.assign(retention=frame["retention"] + 0.03 * augmented)).sentences)
+    assert "augmentation: yes is better than no by 3" in said
+    assert "costs" not in said

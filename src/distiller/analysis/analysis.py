@@ -83,7 +83,7 @@ def analyze(frame: pd.DataFrame, seed: int = 0) -> Analysis:
     scores = reliability_of(table, surrogate, random)
     about |= dict(zip(("surrogate_r2", "surrogate_r2_low", "surrogate_r2_high"), scores, strict=True))
     about |= dict(zip(("explained", "explained_low", "explained_high"), explained(surrogate), strict=True))
-    shares = functional_anova(surrogate, scores[0])
+    shares = functional_anova(surrogate, scores[1])
     forest, about["forest_r2"] = permutation_importance(table, random)
     importance = pd.concat([shares, ped_anova(table, random), forest], ignore_index=True)
     compared = contrasts(surrogate.completed(table), surrogate.disagreement, random)

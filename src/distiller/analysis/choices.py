@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import yaml
 from numpy.typing import NDArray
+
+from distiller.errors import UserError
 
 Group = Literal[
     "augmentation",
@@ -24,7 +27,7 @@ Array = NDArray[np.float64]
 PREFIX = "pipeline."
 STEPS, MIXUP, AUGMENTATION = "augmentation.steps", "augmentation.mixup", "augmentation.p"
 GROUPS: dict[str, Group] = {
-    "augmentation.mixup": "mixup",
+    "augmentation.mixup.": "mixup",
     "augmentation.": "augmentation",
     "mapping.": "mapping",
     "objective.intermediate.": "intermediate objective",
@@ -44,7 +47,8 @@ NO_CHOICES = (
     "augmentation.columns",
 )
 """Fields of a pipeline that say what is distilled, or what changes no result."""
-NONE, OTHER = "none", "other"
+NONE, OTHER, WITHOUT = "none", "other", "no"
+NO_MIXUP = ("none", "false", "no", "")
 NUMBERS_FROM = 7
 """So many different numbers are a range; fewer are choices each for itself."""
 RUNS_A_LEVEL = 2
@@ -92,7 +96,7 @@ class Choice:
 
 def group_of(name: str) -> Group:
     """The stage that a field of a pipeline belongs to."""
-    return next((group for prefix, group in GROUPS.items() if name.startswith(prefix)), "other")
+    return next((group for prefix, group in GROUPS.items() if f"{name}.".startswith(prefix)), "other")
 
 
 def find_choices(frame: pd.DataFrame) -> tuple[list[Choice], list[str]]:
@@ -136,14 +140,17 @@ def _steps(steps: pd.Series) -> dict[str, pd.Series]:
 
 
 def _list(value: Any) -> list[dict[str, Any]]:
-    if isinstance(value, str):
-        value = json.loads(value or "[]")
-    return list(value) if isinstance(value, list | tuple | np.ndarray) else []
+    try:
+        steps = yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError as error:
+        raise UserError(f"{PREFIX}{STEPS}", f"{value!r} is no list of steps; write it as JSON") from error
+    steps = list(steps) if isinstance(steps, list | tuple | np.ndarray) else []
+    return [step if isinstance(step, dict) and "type" in step else {"type": str(step)} for step in steps]
 
 
 def _how(steps: Sequence[dict[str, Any]], kind: str) -> str:
     found = [str(step.get("action") or "yes") for step in steps if step["type"] == kind]
-    return " and ".join(found) or "no"
+    return " and ".join(found) or WITHOUT
 
 
 def _share(steps: Sequence[dict[str, Any]]) -> float | None:
@@ -157,8 +164,8 @@ def _mixup(columns: dict[str, pd.Series]) -> dict[str, pd.Series]:
     columns.pop(MIXUP, None)
     if not parts:
         return {}
-    there = [any(_key(value) not in (None, False) for value in row) for row in zip(*parts, strict=True)]
-    return {MIXUP: pd.Series(["yes" if mixed else "no" for mixed in there], index=parts[0].index)}
+    there = [any(str(_key(value)).lower() not in NO_MIXUP for value in row) for row in zip(*parts, strict=True)]
+    return {MIXUP: pd.Series(["yes" if mixed else WITHOUT for mixed in there], index=parts[0].index)}
 
 
 def _keys(values: Iterable[Any]) -> pd.Series:
@@ -169,8 +176,8 @@ def _keys(values: Iterable[Any]) -> pd.Series:
 def _key(value: Any) -> Any:
     """A value that can be compared: None for what is missing, JSON for lists and sections."""
     if isinstance(value, list | dict | tuple | np.ndarray):
-        return json.dumps(value if not isinstance(value, np.ndarray) else value.tolist(), sort_keys=True)
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return json.dumps(value, sort_keys=True, default=_plain)
+    if value is None or value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
         return None
     return value.item() if isinstance(value, np.generic) else value
 
@@ -208,7 +215,7 @@ def _levels(name: str, values: pd.Series) -> Choice | None:
     counts = values.value_counts()
     often = {value for value, count in counts.items() if count >= RUNS_A_LEVEL}
     values = pd.Series([value if value is None or value in often else OTHER for value in values], dtype=object)
-    there = sorted(values.dropna().unique(), key=lambda value: (value == OTHER, isinstance(value, str), value))
+    there = sorted(values.dropna().unique(), key=lambda value: (value == OTHER, *_order(value)))
     if len(there) < 2:
         return None
     places = {value: place for place, value in enumerate(there)}
@@ -216,9 +223,19 @@ def _levels(name: str, values: pd.Series) -> Choice | None:
     return Choice(name, group_of(name), tuple(_text(value) for value in there), codes)
 
 
+def _plain(value: Any) -> Any:
+    """What JSON has no form for, in one."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
+
+
+def _order(value: Any) -> tuple[str, Any]:
+    """Numbers by size, all else as text."""
+    return ("", value) if isinstance(value, bool | int | float) else ("text", str(value))
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return "yes" if value else WITHOUT
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import kurtosis
 from scipy.stats import t as student_t
 
-from distiller.analysis.choices import NONE, Choice
+from distiller.analysis.choices import NONE, WITHOUT, Choice
 from distiller.analysis.design import basis_of
 from distiller.analysis.hierarchical import Array, Batch, fit
 from distiller.analysis.surrogate import context_of
@@ -28,6 +28,7 @@ PAIRS_UP_TO = 5
 RUNS_A_LEVEL, RUNS_AT_LEAST = 3, 8
 OWN, SLOPES = "own", "own on each dataset"
 AUGMENTATION: Final = "augmentation"
+ANY_STEP, ANY_LOSS = "any step of augmentation", "any loss between layers"
 INTERMEDIATE = "objective.intermediate"
 COLUMNS = [
     "choice", "level", "other", "scope", "part", "difference", "low", "high", "p", "adjusted_p", "supported", "runs",
@@ -58,14 +59,14 @@ def contrasts(table: Table, disagreement: float | None, random: np.random.Genera
 def compared(table: Table) -> list[Choice]:
     """All choices with levels; and whether there is augmentation, or a loss between layers, at all."""
     choices = [_in_thirds(choice) for choice in table.choices]
-    steps = [choice for choice in choices if choice.group == AUGMENTATION and "no" in choice.levels]
+    steps = [choice for choice in choices if choice.group == AUGMENTATION and WITHOUT in choice.levels]
     if len(steps) > 1:
-        none = np.all([choice.codes == choice.levels.index("no") for choice in steps], axis=0)
-        choices.append(Choice(AUGMENTATION, AUGMENTATION, ("without", "with"), 1.0 - none))
+        none = np.all([choice.codes == choice.levels.index(WITHOUT) for choice in steps], axis=0)
+        choices.append(Choice(ANY_STEP, AUGMENTATION, ("without", "with"), 1.0 - none))
     kind = next((choice for choice in choices if choice.name == f"{INTERMEDIATE}.type"), None)
     if kind is not None and NONE in kind.levels and len(kind.levels) > 2:
         some = (kind.codes != kind.levels.index(NONE)).astype(float)
-        choices.append(Choice(INTERMEDIATE, kind.group, ("without", "with"), some))
+        choices.append(Choice(ANY_LOSS, kind.group, ("without", "with"), some))
     return choices
 
 
@@ -170,9 +171,9 @@ def _effects(
 
 def _is_part(other: Choice, choice: Choice) -> bool:
     """Whether a choice is the compared one, or what the compared one sums up, or is only there where that is."""
-    if other.name == choice.name or choice.name == AUGMENTATION == other.group:
+    if other.name == choice.name or (choice.name == ANY_STEP and other.group == AUGMENTATION):
         return True
-    return choice.name == INTERMEDIATE and other.name.startswith(f"{INTERMEDIATE}.")
+    return choice.name == ANY_LOSS and other.name.startswith(f"{INTERMEDIATE}.")
 
 
 def _pairs(levels: NDArray[np.int64], counts: NDArray[np.int64], choice: Choice) -> list[tuple[int, int]]:

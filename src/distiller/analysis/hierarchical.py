@@ -22,6 +22,8 @@ from scipy.special import log_ndtr, ndtri_exp
 Array = NDArray[np.float64]
 FLAT = 30.0
 """A batch that is not drawn towards zero has this standard deviation, in those of the outcome."""
+LEAST_NOISE = 1e-6
+"""Of the variance of the outcome noise is never taken for less: where all runs score the same it would be none."""
 IMPUTATIONS = 20
 NUMBERS_A_SWEEP = 2_000_000
 """If runs that were cut short have more numbers in the design, they are not drawn anew in each sweep."""
@@ -164,7 +166,8 @@ class _Sampler:
         self._draw_variances(eta)
         fitted = (self.grams.reshape(-1, self.width) @ self.coefficients).reshape(count, -1) @ self.coefficients
         left = np.maximum(squares - 2 * moments @ self.coefficients + fitted, 0.0)
-        self.noise = (left + 2 / self.scale_of_noise) / self.random.chisquare(self.runs + 1)
+        drawn = (left + 2 / self.scale_of_noise) / self.random.chisquare(self.runs + 1)
+        self.noise = np.maximum(drawn, LEAST_NOISE)
         self.scale_of_noise = (2 + 2 / self.noise) / self.random.chisquare(2, size=count)
 
     def completed(self) -> Array:

@@ -25,7 +25,7 @@ def functional_anova(surrogate: Surrogate, reliability: float) -> pd.DataFrame:
 
     Args:
         surrogate: Fitted.
-        reliability: Its cross-validated R²; at or below 0 nothing is known.
+        reliability: The least that its cross-validated R² may be; at or below 0 nothing is known.
     """
     variance = {name: surrogate.variance(name) for name in surrogate.sources}
     total = np.sum(list(variance.values()), axis=0)

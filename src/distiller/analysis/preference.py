@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from distiller.analysis.choices import Choice
+from distiller.analysis.choices import WITHOUT, Choice
 from distiller.analysis.hierarchical import Array
 from distiller.analysis.surrogate import Surrogate
 from distiller.analysis.table import Table
@@ -100,9 +100,9 @@ def best(table: Table, surrogate: Surrogate) -> pd.DataFrame:
 
 
 def pipeline_text(table: Table, run: int) -> str:
-    """The choices of a run in one line."""
-    made = [choice for choice in table.choices if choice.made[run]]
-    return ", ".join(f"{choice.name}={choice.text(choice.codes[run])}" for choice in made)
+    """The choices of a run in one line, but for augmentation and mixup that it does without."""
+    made = {choice.name: choice.text(choice.codes[run]) for choice in table.choices if choice.made[run]}
+    return ", ".join(f"{name}={level}" for name, level in made.items() if level != WITHOUT)
 
 
 def likeness(table: Table, surrogate: Surrogate, random: np.random.Generator) -> pd.DataFrame:
@@ -118,11 +118,12 @@ def likeness(table: Table, surrogate: Surrogate, random: np.random.Generator) ->
     rows = np.sort(random.permutation(first)[:PIPELINES_AT_MOST])
     draws = np.linspace(0, len(surrogate.posterior.noise) - 1, DRAWS_AT_MOST).astype(int)
     ranks = {name: rankdata(_expected(table, surrogate, rows, str(name), draws), axis=1) for name in datasets}
+    tried = {name: {*pipelines[table.dataset == name].tolist()} for name in datasets}
     found = []
     for one, other in combinations(datasets, 2):
         correlation = _correlation(ranks[one], ranks[other])
         low, high = _interval(correlation)
-        shared = set(pipelines[table.dataset == one]) & set(pipelines[table.dataset == other])
+        shared = tried[one] & tried[other]
         value = {"correlation": float(np.mean(correlation)), "low": low, "high": high, "shared": len(shared)}
         found.append({"dataset": str(one), "other": str(other)} | value)
     return pd.DataFrame(found, columns=LIKENESS)
@@ -148,7 +149,8 @@ def _correlation(first: Array, second: Array) -> Array:
 def cells(table: Table, surrogate: Surrogate, importance: pd.DataFrame) -> pd.DataFrame:
     """Expected retention for each combination of levels of the pairs of choices that act together most."""
     levels = {choice.name: choice for choice in table.choices if choice.levels}
-    pairs = importance[(importance["kind"] == "pair") & (importance["low"] > 0)].sort_values("value", ascending=False)
+    pairs = importance[(importance["kind"] == "pair") & (importance["low"] > 0) & importance["known"].astype(bool)]
+    pairs = pairs.sort_values("value", ascending=False)
     rows = []
     for name in pairs["name"]:
         one, other = surrogate.sources[name].choices

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from distiller.analysis.contrasts import AUGMENTATION, INTERMEDIATE
+from distiller.analysis.contrasts import ANY_LOSS, ANY_STEP
 
 POINTS = 100
 SAID_AT_MOST = 12
@@ -31,8 +31,8 @@ def _known(about: dict[str, float]) -> Iterator[str]:
         return
     low, high = about["surrogate_r2_low"], about["surrogate_r2_high"]
     told = f"{about['surrogate_r2']:.0%} [{low:.0%}, {high:.0%}]"
-    if about["surrogate_r2"] <= 0:
-        yield f"From its choices nothing can be foretold about a run (R² {told}): no importance is known."
+    if low <= 0:
+        yield f"It is not certain that choices foretell anything about a run (R² {told}): no importance is known."
         return
     yield f"From its choices {told} of what makes runs differ is foretold for runs that were not seen."
 
@@ -42,7 +42,7 @@ def _count(number: float, noun: str) -> str:
 
 
 def _stages(importance: pd.DataFrame) -> Iterator[str]:
-    if importance.empty:
+    if importance.empty or importance["group"].nunique() < 2:
         return
     groups = importance[(importance["kind"] == "group") & ~importance["name"].str.contains(" × ")]
     ranked = groups[groups["known"] & (groups["low"] > 0)].sort_values("value", ascending=False)
@@ -51,7 +51,7 @@ def _stages(importance: pd.DataFrame) -> Iterator[str]:
         yield f"Of the variance that choices make, by stage: {', '.join(shares)}."
     small = groups[groups["known"] & (groups["high"] < SMALL)]
     if len(small):
-        yield f"Below {SMALL:.0%} for certain: {', '.join(small['name'])}."
+        yield f"Below {SMALL:.0%} by their intervals: {', '.join(small['name'])}."
     unknown = groups[~groups["known"]]
     if len(unknown):
         yield f"Not known from these runs: {', '.join(unknown['name'])}."
@@ -71,9 +71,8 @@ def _overall(contrasts: pd.DataFrame) -> Iterator[str]:
 
 
 def _better(row: pd.Series) -> str:
-    if row["choice"] in (AUGMENTATION, INTERMEDIATE):
-        what = "augmentation" if row["choice"] == AUGMENTATION else "a loss between layers"
-        return f"{what.capitalize()} {'adds' if row['level'] == 'with' else 'costs'}"
+    if row["choice"] in (ANY_STEP, ANY_LOSS):
+        return f"{row['choice'].capitalize()} {'adds' if row['level'] == 'with' else 'costs'}"
     return f"{row['choice']}: {row['level']} is better than {row['other']} by"
 
 
@@ -90,10 +89,9 @@ def _in_parts(contrasts: pd.DataFrame) -> Iterator[str]:
             supported = pair[pair["supported"].astype(bool)]
             if len(supported) and not _agree(supported, parts):
                 said = [f"{_points(row)} {row['part']}{_turned(row, supported)}" for _, row in supported.iterrows()]
-                others = [part for part in parts if part not in set(supported["part"])]
-                rest = [
-                    f"{'nothing measurable' if part in set(pair['part']) else 'not tried'} {part}" for part in others
-                ]
+                others = pair[~pair["supported"].astype(bool)]
+                rest = [f"{_elsewhere(row, supported)} {row['part']}" for _, row in others.iterrows()]
+                rest += [f"not tried {part}" for part in parts if part not in set(pair["part"])]
                 yield f"{_better(supported.iloc[0])} {', '.join([*said, *rest])}."
 
 
@@ -110,6 +108,14 @@ def _agree(supported: pd.DataFrame, parts: list[str]) -> bool:
     """Whether a difference is the same in all parts as far as can be told, so that size makes no difference to it."""
     same = supported["level"].nunique() == 1 and len(supported) == len(parts)
     return same and bool(supported["low"].max() <= supported["high"].min())
+
+
+def _elsewhere(row: pd.Series, supported: pd.DataFrame) -> str:
+    """What the other part says: that there is no such difference, or nothing either way."""
+    first = supported.iloc[0]
+    low, high = (row["low"], row["high"]) if row["level"] == first["level"] else (-row["high"], -row["low"])
+    said = "nothing measurable" if high < first["low"] else "too few runs to tell"
+    return f"{said} [{low * POINTS:.1f}, {high * POINTS:.1f}]"
 
 
 def _turned(row: pd.Series, supported: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Run records as an analysis needs them: outcomes, where they were measured, and what is left out and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ Array = NDArray[np.float64]
 DATASET, TEACHER, OUTCOME = ("data.name", "data.source"), "teacher.model", "retention"
 N_TRAIN, STUDENT_SIZE = "data.n_train", ("student.parameters", "student.layers")
 ONLY = "all"
-LARGEST = 1000.0
+LARGEST, PER_CENT = 1000.0, 5.0
 """A retention beyond this, either way, is a fault of measurement and none at all."""
 STRATA_AT_MOST, RUNS_A_STRATUM = 20, 15
 
@@ -92,19 +93,20 @@ def prepare(frame: pd.DataFrame) -> Table:
     of those that finished on the same data with the same teacher. A record that is there twice counts once.
 
     Raises:
-        UserError: If there is no column `retention`, or none to tell datasets apart by.
+        UserError: If there is no column `retention`.
     """
-    name = next((name for name in DATASET if name in frame), None)
     if OUTCOME not in frame:
         raise UserError(
             OUTCOME, "no such column in the table of runs; load run records, or map the table's own column to it"
         )
     notes: list[str] = []
     runs = _once(frame, notes)
-    status = runs["status"].fillna("finished") if "status" in runs else pd.Series("finished", index=runs.index)
+    status = _first(runs, ("status",), "finished").map(lambda said: said.strip().lower())
     retention = _numbers(runs[OUTCOME]).where(status == "finished")
-    dataset = runs[name].map(str) if name else pd.Series(ONLY, index=runs.index)
-    teacher = runs[TEACHER].map(str) if TEACHER in runs else pd.Series(ONLY, index=runs.index)
+    if retention.median() > PER_CENT:
+        retention /= 100
+        notes.append("Retention is taken for per cent, its median being above that of any student, and divided by 100.")
+    dataset, teacher = _first(runs, DATASET, ONLY), _first(runs, (TEACHER,), ONLY)
     middle = retention.groupby([dataset, teacher]).transform("median")
     limit = middle.where(status == "pruned")
     used = retention.notna() | limit.notna()
@@ -126,10 +128,18 @@ def prepare(frame: pd.DataFrame) -> Table:
     )
 
 
+def _first(runs: pd.DataFrame, names: Sequence[str], otherwise: str) -> pd.Series:
+    """In each row the first of some columns that says something, as text."""
+    columns = [runs[name] for name in names if name in runs]
+    rows = zip(*columns, strict=True) if columns else [()] * len(runs)
+    said = [next((str(value) for value in row if not pd.isna(value)), otherwise) for row in rows]
+    return pd.Series(said, index=runs.index, dtype=object)
+
+
 def _once(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     if "id" not in frame:
         return frame.reset_index(drop=True)
-    again = frame["id"].notna() & frame["id"].duplicated()
+    again = frame["id"].notna() & frame.astype(str).duplicated()
     if again.any():
         notes.append(f"{int(again.sum())} records were there more than once and count once.")
     return frame[~again].reset_index(drop=True)
@@ -145,7 +155,7 @@ def _say_what_is_left(status: pd.Series, retention: pd.Series, limit: pd.Series,
     ended = int((~status.isin(["finished", "pruned"])).sum())
     pruned, alone = int(limit.notna().sum()), int(((status == "pruned") & limit.isna()).sum())
     said = {
-        f"{unknown} finished runs have no retention and are left out.": unknown,
+        f"Of {unknown} finished runs there is no retention: they are left out.": unknown,
         f"{ended} runs failed or were stopped and are left out.": ended,
         f"{pruned} runs were pruned: of each it is only taken for known that it would not have ended above the median"
         " of the finished runs on its data with its teacher.": pruned,

@@ -11,7 +11,7 @@ from distiller.cli.options import Out
 def analyze(
     runs: Annotated[list[Path], typer.Argument(metavar="RUNS…", help="Folders of run records, or tables of them.")],
     out: Out,
-    seed: Annotated[int, typer.Option(help="Of the draws that intervals are made from.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws that intervals are made from.")] = 0,
 ) -> None:
     """Say how much each choice mattered in many runs, and how sure that is: leaves DIR/report.html and the numbers."""
     from rich.console import Console

@@ -35,7 +35,12 @@ def load(path: str | Path, *more: str | Path) -> pd.DataFrame:
         for record in _records(Path(each)):
             rows.add(dict(_flat(record)))
     frame = rows.frame()
-    return frame.sort_values("created", kind="stable", ignore_index=True) if "created" in frame else frame
+    return frame.sort_values("created", kind="stable", ignore_index=True, key=_as_text) if "created" in frame else frame
+
+
+def _as_text(created: pd.Series) -> pd.Series:
+    """Times of records and tables, some of which pandas has read as times, in one order."""
+    return created.astype(str)
 
 
 class _Rows:

@@ -70,7 +70,7 @@ def test_a_finished_run_without_retention_is_left_out_and_said_so(value: object)
     frame = runs(retention=[value, *np.linspace(0.8, 0.9, ROWS - 1)])
     table = prepare(frame)
     assert len(table) == ROWS - 1
-    assert "1 finished runs have no retention and are left out." in table.notes
+    assert "Of 1 finished runs there is no retention: they are left out." in table.notes
 
 
 def test_without_a_retention_column_the_mend_is_named() -> None:
@@ -154,3 +154,33 @@ def test_datasets_are_named_by_the_end_of_their_paths_where_that_tells_them_apar
     apart, alike = ["/x/MRPC", "/x/RTE/"] * 6, ["/x/data", "/y/data"] * 6
     assert set(prepare(runs(**{"data.source": apart})).dataset) == {"MRPC", "RTE"}
     assert set(prepare(runs(**{"data.source": alike})).dataset) == set(alike)
+
+
+def test_other_runs_of_the_same_id_are_kept() -> None:
+    assert len(prepare(pd.concat([runs(), runs(retention=0.7)]))) == 2 * ROWS
+
+
+def test_status_is_read_however_it_is_written() -> None:
+    assert len(prepare(runs(status=["FINISHED", "Finished ", None] * 4))) == ROWS
+
+
+def test_the_source_names_the_data_where_no_name_does() -> None:
+    table = prepare(runs(**{"data.name": [None, "one"] * 6, "data.source": ["x", "y"] * 6}))
+    assert table.dataset.tolist() == ["x", "one"] * 6
+
+
+def test_retention_in_per_cent_is_taken_for_what_it_is_and_said_so() -> None:
+    table = prepare(runs(retention=np.linspace(80, 99, ROWS)))
+    np.testing.assert_allclose(table.outcome, np.linspace(0.8, 0.99, ROWS))
+    assert any("per cent" in note for note in table.notes)
+
+
+def test_steps_as_a_list_that_pandas_wrote_are_read() -> None:
+    frame = runs(**{"pipeline.augmentation.steps": [str([{"type": "contextual", "p": 0.1}]), "[]"] * 6})
+    frame["pipeline.mapping.type"] = ["skip"] * 6 + ["last"] * 6
+    assert choice_of(frame, "augmentation.contextual") == ["yes", "no"] * 6
+
+
+def test_steps_that_are_no_list_are_refused_with_the_field() -> None:
+    with pytest.raises(UserError, match=r"augmentation\.steps"):
+        prepare(runs(**{"pipeline.augmentation.steps": ["[{", "[]"] * 6}))
