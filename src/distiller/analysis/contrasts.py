@@ -5,7 +5,7 @@ choice, the dataset and the teacher drawn towards zero, and the levels on each d
 on widens the interval of what is said overall. Within a scope p is corrected for all comparisons (Holm 1979).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Final
@@ -26,6 +26,7 @@ LEVEL = 0.95
 DRAWS, WARM_UP = 600, 200
 PAIRS_UP_TO = 5
 RUNS_A_LEVEL, RUNS_AT_LEAST = 3, 8
+Disagreement = Callable[[str], float | None]
 OWN, SLOPES = "own", "own on each dataset"
 AUGMENTATION: Final = "augmentation"
 ANY_STEP, ANY_LOSS = "any step of augmentation", "any loss between layers"
@@ -36,15 +37,14 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def contrasts(table: Table, disagreement: float | None, random: np.random.Generator) -> pd.DataFrame:
+def contrasts(table: Table, disagreement: Disagreement, random: np.random.Generator) -> pd.DataFrame:
     """Differences in retention, a row each; `supported` where the interval and the corrected p agree that there is one.
 
     `level` is the better one. Scopes: `overall`, and in parts by `dataset`, `data size` and `student size`.
 
     Args:
         table: The runs, with outcomes drawn for those that were pruned.
-        disagreement: How far datasets differ in what a choice does, over all choices: of few datasets the comparison of
-            one choice could not tell. None if there is one dataset.
+        disagreement: How far datasets may differ in what a choice does: few datasets alone could not tell.
         random: What the draws are made with.
     """
     rows = [row for scope, part, some in _parts(table) for row in _of_part(some, scope, part, disagreement, random)]
@@ -107,7 +107,7 @@ def _edge(numbers: Array) -> float | None:
 
 
 def _of_part(
-    table: Table, scope: str, part: str, disagreement: float | None, random: np.random.Generator
+    table: Table, scope: str, part: str, disagreement: Disagreement, random: np.random.Generator
 ) -> Iterator[dict[str, object]]:
     for choice in compared(table):
         rows = choice.made
@@ -117,7 +117,7 @@ def _of_part(
 
 
 def _of_choice(
-    table: Table, choice: Choice, scope: str, part: str, disagreement: float | None, random: np.random.Generator
+    table: Table, choice: Choice, scope: str, part: str, disagreement: Disagreement, random: np.random.Generator
 ) -> Iterator[dict[str, object]]:
     counts = np.bincount(choice.codes[table.measured].astype(int), minlength=len(choice.levels))
     levels = np.flatnonzero(counts >= RUNS_A_LEVEL)
@@ -144,7 +144,7 @@ def _effects(
     choice: Choice,
     places: NDArray[np.int64],
     count: int,
-    disagreement: float | None,
+    disagreement: Disagreement,
     random: np.random.Generator,
 ) -> tuple[Array, dict[str, Array]]:
     """Draws of the levels' effects, shape [draws, levels]: overall, and for each dataset."""
@@ -159,7 +159,7 @@ def _effects(
     slopes = []
     if len(datasets) > 1:
         products = (np.eye(len(datasets))[of_dataset][:, :, None] * levels[:, None, :]).reshape(len(table), -1)
-        slopes = [Batch(SLOPES, products, scale=disagreement)]
+        slopes = [Batch(SLOPES, products, scale=disagreement(choice.name))]
     batches = [*context_of(table), Batch(OWN, own, flat=True), *others, *slopes]
     posterior = fit(table.completed, batches, random, strata=table.strata, draws=DRAWS, warm_up=WARM_UP)
     effects = np.concatenate([np.zeros((DRAWS, 1)), posterior.of(OWN)], axis=1)

@@ -36,7 +36,7 @@ class Batch:
     Attributes:
         name: What it is.
         columns: Of the design, shape [runs, degrees of freedom].
-        pooled: Whether its scale is learned together with those of all pooled batches, of which most may be nothing.
+        pool: Batches of one pool learn how large their scales are from each other, since most of them may be nothing.
         flat: Whether its coefficients are left as they come, in place of being drawn towards zero.
         scale: Of the half-Cauchy that its standard deviation is from, in the units of the outcome; None: that of the
             outcome itself.
@@ -44,7 +44,7 @@ class Batch:
 
     name: str
     columns: Array
-    pooled: bool = False
+    pool: str = ""
     flat: bool = False
     scale: float | None = None
 
@@ -129,7 +129,8 @@ class _Sampler:
         self.of_batch = np.repeat(np.arange(len(every)), widths)
         self.degrees = np.array(widths)
         self.flat = np.array([batch.flat for batch in every])
-        self.pooled = np.array([batch.pooled for batch in every])
+        pools = sorted({batch.pool for batch in every if batch.pool})
+        self.pools = [np.flatnonzero([batch.pool == pool for batch in every]) for pool in pools]
         self.own_scale = np.array([1.0 if batch.scale is None else batch.scale / self.spread for batch in every])
         design = np.concatenate([batch.columns for batch in every], axis=1)
         self.strata = np.zeros(outcomes.shape[1], int) if strata is None else strata
@@ -148,7 +149,7 @@ class _Sampler:
         self.sweeps = 0
         self.multiplier = np.where(self.flat, 1.0, 0.3)
         self.variance = np.where(self.flat, FLAT**2, 1.0)
-        self.scale, self.scale_of_scale = 0.1, 1.0
+        self.scales, self.scale_of_scales = np.full(len(pools), 0.1), np.ones(len(pools))
         self.noise, self.scale_of_noise = np.full(count, 0.5), np.ones(count)
         self.coefficients = np.zeros(self.width)
 
@@ -204,7 +205,10 @@ class _Sampler:
         towards = np.add.reduceat(eta * moment, starts)
         fixed = between[np.ix_(free, self.flat)].sum(axis=1)
         precision = between[np.ix_(free, free)].copy()
-        prior = np.where(self.pooled, self.scale, self.own_scale)[free] ** 2
+        scale = self.own_scale.copy()
+        for pool, common in zip(self.pools, self.scales, strict=True):
+            scale[pool] = common
+        prior = scale[free] ** 2
         precision[np.diag_indices(len(precision))] += 1 / prior
         if free.any():
             self.multiplier[free] = _gaussian(precision, towards[free] - fixed, self.random)
@@ -214,12 +218,11 @@ class _Sampler:
         squares = np.add.reduceat(eta**2, np.cumsum(self.degrees) - self.degrees)
         drawn = (1 + squares) / self.random.chisquare(1 + self.degrees)
         self.variance = np.where(self.flat, FLAT**2, drawn)
-        if self.pooled.any():
-            count = int(self.pooled.sum())
-            total = float((self.multiplier[self.pooled] ** 2).sum())
-            variance = (total + 2 / self.scale_of_scale) / self.random.chisquare(count + 1)
-            self.scale_of_scale = (2 + 2 / variance) / self.random.chisquare(2)
-            self.scale = float(np.sqrt(variance))
+        for place, pool in enumerate(self.pools):
+            total = float((self.multiplier[pool] ** 2).sum())
+            variance = (total + 2 / self.scale_of_scales[place]) / self.random.chisquare(len(pool) + 1)
+            self.scale_of_scales[place] = (2 + 2 / variance) / self.random.chisquare(2)
+            self.scales[place] = np.sqrt(variance)
 
 
 def _gaussian(precision: Array, towards: Array, random: np.random.Generator) -> Array:

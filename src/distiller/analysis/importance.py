@@ -15,6 +15,7 @@ NOTHING = 0.005
 UNKNOWN_WIDTH = 0.2
 """An interval from zero to more than this says nothing."""
 RESAMPLED = 400
+TINY = 1e-300
 
 
 def functional_anova(surrogate: Surrogate, reliability: float) -> pd.DataFrame:
@@ -28,32 +29,38 @@ def functional_anova(surrogate: Surrogate, reliability: float) -> pd.DataFrame:
         reliability: The least that its cross-validated R² may be; at or below 0 nothing is known.
     """
     variance = {name: surrogate.variance(name) for name in surrogate.sources}
-    total = np.sum(list(variance.values()), axis=0)
-    shares = {name: each / total for name, each in variance.items()}
-    rows = [
-        row(METHOD, _kind(source), name, _stages(source), shares[name], reliability)
-        for name, source in surrogate.sources.items()
-    ]
-    stages = sorted({_stages(source) for source in surrogate.sources.values()})
-    for stage in stages:
-        of_stage = np.sum(
-            [shares[name] for name, source in surrogate.sources.items() if _stages(source) == stage], axis=0
-        )
-        rows.append(row(METHOD, "group", stage, stage, of_stage, reliability))
+    total = np.asarray(np.sum(list(variance.values()), axis=0))
+    certain = [name for name, each in variance.items() if _low(each / total) > 0]
+    rows = []
+    for name, source in surrogate.sources.items():
+        others = np.sum([variance[other] for other in certain if other != name], axis=0)
+        rows.append(_row(_kind(source), name, _stages(source), variance[name], total, others, reliability))
+    for stage in sorted({_stages(source) for source in surrogate.sources.values()}):
+        inside = {name for name, source in surrogate.sources.items() if _stages(source) == stage}
+        of_stage = np.asarray(np.sum([variance[name] for name in inside], axis=0))
+        others = np.sum([variance[other] for other in certain if other not in inside], axis=0)
+        rows.append(_row("group", stage, stage, of_stage, total, others, reliability))
     return pd.DataFrame(rows)
 
 
-def row(method: str, kind: str, name: str, group: str, draws: Array, reliability: float) -> dict[str, object]:
-    """One share with its interval, from draws of it."""
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    low = 0.0 if low < NOTHING else low
+def _row(
+    kind: str, name: str, group: str, variance: Array, total: Array, others: Array, reliability: float
+) -> dict[str, object]:
+    """One share with its interval.
+
+    It is lowest if all that the model cannot rule out is real, and highest if nothing else is but what is certain: a
+    little that is left to each of a hundred pairs that do nothing would else take away from what matters.
+    """
+    low = _low(variance / total)
+    high = float(np.quantile(variance / np.maximum(variance + others, TINY), (1 + LEVEL) / 2))
     known = reliability > 0 and not (low == 0 and high > UNKNOWN_WIDTH)
-    value = float(np.mean(draws))
-    return {"method": method, "kind": kind, "name": name, "group": group, "value": value} | {
-        "low": float(low),
-        "high": float(high),
-        "known": bool(known),
-    }
+    found = {"value": float(np.mean(variance / total)), "low": low, "high": high, "known": bool(known)}
+    return {"method": METHOD, "kind": kind, "name": name, "group": group, **found}
+
+
+def _low(share: Array) -> float:
+    low = float(np.quantile(share, (1 - LEVEL) / 2))
+    return 0.0 if low < NOTHING else low
 
 
 def explained(surrogate: Surrogate) -> tuple[float, float, float]:

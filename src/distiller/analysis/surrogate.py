@@ -7,15 +7,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import helmert
+from scipy.stats import chi2
 
 from distiller.analysis.design import Columns, columns_of
 from distiller.analysis.hierarchical import Array, Batch, Posterior, fit
 from distiller.analysis.table import Table
 
 DATASET, TEACHER, BOTH = "dataset", "teacher", "dataset and teacher"
+SINGLE, PAIRS, ON_DATASET = "single choices", "pairs of choices", "choices on datasets"
 COLUMNS_AT_MOST = 480
 FOLDS, FOLD_DRAWS, FOLD_WARM_UP = 5, 150, 150
 DRAWS, WARM_UP = 1200, 400
+UNLIKELY = 0.1
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,22 @@ class Surrogate:
     def _columns(self) -> dict[str, Array]:
         return {batch.name: batch.columns for batch in self.batches}
 
-    @property
-    def disagreement(self) -> float | None:
-        """How far datasets differ in what a choice does: a standard deviation over choices; None of one dataset."""
-        variances = [self.variance(name).mean() for name, source in self.sources.items() if source.on_dataset]
-        return float(np.sqrt(np.mean(variances))) if variances else None
+    def disagreement(self, choice: str) -> float | None:
+        """How far datasets may differ in what a choice does, as a standard deviation; None if there is one dataset.
+
+        It is what all choices have in common, or of this one as much as these few datasets do not rule out of all that
+        there could be, whichever is more.
+        """
+        variances = {
+            source.choices[0]: self.variance(name) for name, source in self.sources.items() if source.on_dataset
+        }
+        if not variances:
+            return None
+        common = float(np.mean([each.mean() for each in variances.values()]))
+        degrees = len(self.contrasts) - 1
+        largest = degrees / float(chi2.ppf(UNLIKELY, degrees))
+        own = float(np.median(variances[choice])) * largest if choice in variances else 0.0
+        return float(np.sqrt(max(common, own)))
 
     def completed(self, table: Table) -> Table:
         """The table with outcomes drawn for runs that were pruned."""
@@ -79,7 +93,7 @@ def fit_surrogate(table: Table, random: np.random.Generator) -> Surrogate:
     """Fit the model of a table with a choice or more."""
     columns = columns_of(table.choices, random)
     context, sources = context_of(table), _sources(table, columns)
-    pairs = {name: batch for name, (source, batch) in sources.items() if batch.pooled}
+    pairs = {name: batch for name, (source, batch) in sources.items() if batch.pool != SINGLE}
     kept = _strongest(table, context, {name: batch for name, (_, batch) in sources.items()}, pairs)
     batches = [*context, *(batch for name, (_, batch) in sources.items() if name in kept)]
     posterior = fit(
@@ -113,14 +127,16 @@ def _indicators(names: NDArray[np.object_] | NDArray[np.str_]) -> Array:
 
 def _sources(table: Table, columns: Columns) -> dict[str, tuple[Source, Batch]]:
     """Choices, pairs of them, and each on each dataset."""
-    found = [(Source((name,)), each, False) for name, each in columns.choices.items()]
-    found += [(Source(pair), each, True) for pair, each in columns.pairs.items()]
+    found = [(Source((name,)), each, SINGLE) for name, each in columns.choices.items()]
+    found += [(Source(pair), each, PAIRS) for pair, each in columns.pairs.items()]
     contrasts = _contrasts(table)
     if len(contrasts) > 1:
         between = contrasts[np.unique(table.dataset.astype(str), return_inverse=True)[1]]
         of_choices = columns.choices.items()
-        found += [(Source((name,), on_dataset=True), _on_dataset(between, each), True) for name, each in of_choices]
-    return {source.name: (source, Batch(source.name, each, pooled)) for source, each, pooled in found}
+        found += [
+            (Source((name,), on_dataset=True), _on_dataset(between, each), ON_DATASET) for name, each in of_choices
+        ]
+    return {source.name: (source, Batch(source.name, each, pool)) for source, each, pool in found}
 
 
 def _contrasts(table: Table) -> Array:
@@ -172,7 +188,7 @@ def foretell(table: Table, batches: Sequence[Batch], random: np.random.Generator
         held, seen = (fold == number) & table.measured, fold != number
         if not held.any() or int((table.measured & seen).sum()) < 2:
             continue
-        part = [Batch(batch.name, batch.columns[seen], batch.pooled, batch.flat) for batch in batches]
+        part = [Batch(batch.name, batch.columns[seen], batch.pool, batch.flat) for batch in batches]
         posterior = fit(
             table.outcome[seen],
             part,
