@@ -26,15 +26,21 @@ WNUT = {"train": "wnut17train.conll", "validation": "emerging.dev.conll", "test"
 PAIR = {"validation": None, "test": "validation"}
 FIELDS: dict[str, dict[str, Any]] = {
     "WNUT-17": {"task": "token-classification", "teacher.finetune.epochs": 6, "training.epochs": 10},
-    "RTE": {"data.splits": PAIR, "teacher.finetune.epochs": 6, "training.epochs": 10},
+    "RTE": {
+        "data.splits": PAIR,
+        "teacher.finetune.epochs": 12,
+        "teacher.finetune.learning_rate": 4e-5,
+        "teacher.finetune.batch_size": 16,
+        "training.epochs": 10,
+    },
     "MRPC": {"data.splits": PAIR, "teacher.finetune.epochs": 4, "training.epochs": 8},
     "STS-B": {"task": "regression", "data.splits": PAIR, "teacher.finetune.epochs": 4, "training.epochs": 8},
     "SQuAD v2": {
         "task": "question-answering",
         "data.max_length": 192,
-        "teacher.finetune.epochs": 3,
+        "teacher.finetune.epochs": 6,
         "teacher.finetune.learning_rate": 2e-4,
-        "training.epochs": 4,
+        "training.epochs": 8,
         "training.learning_rate": 2e-4,
     },
 }
