@@ -72,17 +72,19 @@ def explained(surrogate: Surrogate) -> tuple[float, float, float]:
 
 
 def reliability_of(table: Table, surrogate: Surrogate, random: np.random.Generator) -> tuple[float, float, float]:
-    """Cross-validated R² of the surrogate against knowing only dataset and teacher, with a bootstrap interval."""
+    """Cross-validated R² of the surrogate against knowing where runs were, with a bootstrap interval over pipelines."""
     foretold = foretell(table, surrogate.batches, random)
     base = foretell(table, context_of(table), random)
     there = ~np.isnan(foretold) & ~np.isnan(base)
-    wrong, before = ((table.outcome - each)[there] ** 2 for each in (foretold, base))
-    if len(wrong) < 2 or before.sum() == 0:
+    wrong, before = (
+        np.bincount(table.pipelines[there], (table.outcome - each)[there] ** 2) for each in (foretold, base)
+    )
+    if int(there.sum()) < 2 or before.sum() == 0:
         return float("nan"), float("nan"), float("nan")
     drawn = [random.integers(len(wrong), size=len(wrong)) for _ in range(RESAMPLED)]
-    scores = [1 - wrong[rows].mean() / max(float(before[rows].mean()), 1e-300) for rows in drawn]
+    scores = [1 - wrong[rows].sum() / max(float(before[rows].sum()), TINY) for rows in drawn]
     low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(1 - wrong.mean() / before.mean()), float(low), float(high)
+    return float(1 - wrong.sum() / before.sum()), float(low), float(high)
 
 
 def _kind(source: Source) -> str:

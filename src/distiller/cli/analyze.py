@@ -18,8 +18,10 @@ def analyze(
 
     from distiller import report
     from distiller.analysis import analyze
+    from distiller.files import check_folder
     from distiller.runs import load
 
+    check_folder(out)
     analysis = analyze(load(*runs), seed)
     analysis.write(out)
     report.write_analysis(analysis, out)
