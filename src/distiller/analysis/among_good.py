@@ -13,6 +13,7 @@ import pandas as pd
 
 from distiller.analysis.choices import Choice
 from distiller.analysis.hierarchical import Array
+from distiller.analysis.interval import LEVEL, LOWER, UPPER
 from distiller.analysis.table import Table
 
 METHOD = "PED-ANOVA"
@@ -53,8 +54,8 @@ def _shares(choices: Sequence[Choice], found: Array, drawn: Array, chance: Array
     # Half of a table shows more by chance than all of it: so much that the middle of the draws is the value.
     excess = np.maximum(drawn - expected, 0.0) - np.maximum(np.median(drawn, axis=0) - found, 0.0)
     shares = np.maximum(excess, 0.0) / np.maximum(np.maximum(excess, 0.0).sum(axis=1, keepdims=True), 1e-12)
-    low, high = np.quantile(shares, [0.025, 0.975], axis=0)
-    known = found > np.quantile(chance, 0.95, axis=0)
+    low, high = np.quantile(shares, [LOWER, UPPER], axis=0)
+    known = found > np.quantile(chance, LEVEL, axis=0)
     value = above / max(float(above.sum()), 1e-12)
     return pd.DataFrame(
         {

@@ -10,7 +10,8 @@ import pandas as pd
 from distiller.analysis import preference
 from distiller.analysis.among_good import ped_anova
 from distiller.analysis.contrasts import COLUMNS, contrasts
-from distiller.analysis.importance import LEVEL, explained, functional_anova, reliability_of
+from distiller.analysis.importance import explained, functional_anova, reliability_of
+from distiller.analysis.interval import LEVEL
 from distiller.analysis.permutation import permutation_importance
 from distiller.analysis.sentences import sentences
 from distiller.analysis.surrogate import fit_surrogate
@@ -65,7 +66,7 @@ def analyze(frame: pd.DataFrame, seed: int = 0) -> Analysis:
 
     Args:
         frame: As `distiller.runs.load` gives it, or any table with these columns: `retention`, `pipeline.…`, and where
-            there are several, `data.source` (or `data.name`), `data.n_train`, `teacher.model`, `student.…`, `status`.
+            there are several, `data.name` (or `data.source`), `data.n_train`, `teacher.model`, `student.…`, `status`.
         seed: Of the draws: the same table and seed give the same figures.
 
     Raises:

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
-from distiller.errors import UserError
+from distiller.schema import parse_yaml
 
 Group = Literal[
     "augmentation",
@@ -25,7 +24,8 @@ Group = Literal[
 Array = NDArray[np.float64]
 
 PREFIX = "pipeline."
-STEPS, MIXUP, AUGMENTATION = "augmentation.steps", "augmentation.mixup", "augmentation.p"
+STEPS, MIXUP, WORDS_CHANGED = "augmentation.steps", "augmentation.mixup", "augmentation.p"
+NO_STEPS = "no list of steps that can be read; write it as JSON"
 GROUPS: dict[str, Group] = {
     "augmentation.mixup.": "mixup",
     "augmentation.": "augmentation",
@@ -135,15 +135,12 @@ def _steps(steps: pd.Series) -> dict[str, pd.Series]:
     lists = [_list(value) for value in steps]
     kinds = sorted({step["type"] for each in lists for step in each})
     columns: dict[str, list[Any]] = {f"augmentation.{kind}": [_how(each, kind) for each in lists] for kind in kinds}
-    columns[AUGMENTATION] = [_share(each) for each in lists]
+    columns[WORDS_CHANGED] = [_share(each) for each in lists]
     return {name: pd.Series(values, index=steps.index, dtype=object) for name, values in columns.items()}
 
 
 def _list(value: Any) -> list[dict[str, Any]]:
-    try:
-        steps = yaml.safe_load(value) if isinstance(value, str) else value
-    except yaml.YAMLError as error:
-        raise UserError(f"{PREFIX}{STEPS}", f"{value!r} is no list of steps; write it as JSON") from error
+    steps = parse_yaml(value, f"{PREFIX}{STEPS}", NO_STEPS) if isinstance(value, str) else value
     steps = list(steps) if isinstance(steps, list | tuple | np.ndarray) else []
     return [step if isinstance(step, dict) and "type" in step else {"type": str(step)} for step in steps]
 

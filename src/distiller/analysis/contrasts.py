@@ -19,10 +19,10 @@ from scipy.stats import t as student_t
 from distiller.analysis.choices import NONE, WITHOUT, Choice
 from distiller.analysis.design import basis_of
 from distiller.analysis.hierarchical import Array, Batch, fit
+from distiller.analysis.interval import LEVEL, interval
 from distiller.analysis.surrogate import context_of
 from distiller.analysis.table import N_TRAIN, STUDENT_SIZE, Table
 
-LEVEL = 0.95
 DRAWS, WARM_UP = 600, 200
 PAIRS_UP_TO = 5
 RUNS_A_LEVEL, RUNS_AT_LEAST = 3, 8
@@ -190,8 +190,8 @@ def _row(names: dict[str, str], scope: str, part: str, draws: Array, runs: dict[
     if draws.mean() < 0:
         names = names | {"level": names["other"], "other": names["level"]}
         draws, runs = -draws, {"runs": runs["other_runs"], "other_runs": runs["runs"]}
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    found = {"difference": float(draws.mean()), "low": float(low), "high": float(high), "p": _tails(draws)}
+    low, high = interval(draws)
+    found = {"difference": float(draws.mean()), "low": low, "high": high, "p": _tails(draws)}
     return {**names, "scope": scope, "part": part, **found, **runs}
 
 

@@ -5,11 +5,11 @@ import pandas as pd
 
 from distiller.analysis.choices import group_of
 from distiller.analysis.hierarchical import Array
+from distiller.analysis.interval import LOWER, UPPER, interval
 from distiller.analysis.surrogate import Source, Surrogate, context_of, foretell
 from distiller.analysis.table import Table
 
 METHOD = "functional ANOVA"
-LEVEL = 0.95
 NOTHING = 0.005
 """A share below this is none: an interval that reaches it begins at zero."""
 UNKNOWN_WIDTH = 0.2
@@ -52,14 +52,14 @@ def _row(
     little that is left to each of a hundred pairs that do nothing would else take away from what matters.
     """
     low = _low(variance / total)
-    high = float(np.quantile(variance / np.maximum(variance + others, TINY), (1 + LEVEL) / 2))
+    high = float(np.quantile(variance / np.maximum(variance + others, TINY), UPPER))
     known = reliability > 0 and not (low == 0 and high > UNKNOWN_WIDTH)
     found = {"value": float(np.mean(variance / total)), "low": low, "high": high, "known": bool(known)}
     return {"method": METHOD, "kind": kind, "name": name, "group": group, **found}
 
 
 def _low(share: Array) -> float:
-    low = float(np.quantile(share, (1 - LEVEL) / 2))
+    low = float(np.quantile(share, LOWER))
     return 0.0 if low < NOTHING else low
 
 
@@ -67,8 +67,8 @@ def explained(surrogate: Surrogate) -> tuple[float, float, float]:
     """The share of the variance of runs on a dataset that the response makes, and its interval; the rest is noise."""
     total = np.sum([surrogate.variance(name) for name in surrogate.sources], axis=0)
     share = total / (total + surrogate.posterior.noise)
-    low, high = np.quantile(share, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(share.mean()), float(low), float(high)
+    low, high = interval(share)
+    return float(share.mean()), low, high
 
 
 def reliability_of(table: Table, surrogate: Surrogate, random: np.random.Generator) -> tuple[float, float, float]:
@@ -83,8 +83,8 @@ def reliability_of(table: Table, surrogate: Surrogate, random: np.random.Generat
         return float("nan"), float("nan"), float("nan")
     drawn = [random.integers(len(wrong), size=len(wrong)) for _ in range(RESAMPLED)]
     scores = [1 - wrong[rows].sum() / max(float(before[rows].sum()), TINY) for rows in drawn]
-    low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(1 - wrong.sum() / before.sum()), float(low), float(high)
+    low, high = interval(scores)
+    return float(1 - wrong.sum() / before.sum()), low, high
 
 
 def _kind(source: Source) -> str:

@@ -9,13 +9,13 @@ import pandas as pd
 
 from distiller.analysis.design import basis_of
 from distiller.analysis.hierarchical import Array
+from distiller.analysis.interval import LOWER, UPPER
 from distiller.analysis.table import Table
 
 METHOD = "permutation"
 FOLDS, SHUFFLES, TREES = 5, 3, 100
 RUNS_AT_MOST, RUNS_AT_LEAST = 2000, 30
 RESAMPLED = 400
-LEVEL = 0.95
 
 
 def permutation_importance(table: Table, random: np.random.Generator) -> tuple[pd.DataFrame, float]:
@@ -61,7 +61,7 @@ def _shares(table: Table, grown: Array, reliability: float, random: np.random.Ge
     drawn = [random.integers(grown.shape[1], size=grown.shape[1]) for _ in range(RESAMPLED)]
     means = np.array([np.maximum(grown[:, rows].mean(axis=1), 0.0) for rows in drawn])
     shares = means / np.maximum(means.sum(axis=1, keepdims=True), 1e-300)
-    low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    low, high = np.quantile(shares, [LOWER, UPPER], axis=0)
     return pd.DataFrame(
         {
             "method": METHOD,

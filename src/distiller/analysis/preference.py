@@ -9,10 +9,10 @@ from scipy.stats import rankdata
 
 from distiller.analysis.choices import WITHOUT, Choice
 from distiller.analysis.hierarchical import Array
+from distiller.analysis.interval import interval
 from distiller.analysis.surrogate import Surrogate
 from distiller.analysis.table import Table
 
-LEVEL = 0.95
 BEST = 5
 PAIRS_SHOWN = 4
 PIPELINES_AT_MOST = 300
@@ -46,7 +46,7 @@ def _winner(table: Table, surrogate: Surrogate, choice: Choice) -> list[dict[str
         chances = np.bincount(among.argmax(axis=1), minlength=len(tried)) / len(among)
         best = int(chances.argmax())
         advantage = among[:, best] - np.delete(among, best, axis=1).mean(axis=1)
-        low, high = _interval(advantage)
+        low, high = interval(advantage)
         rows.append(
             {
                 "choice": choice.name,
@@ -83,7 +83,7 @@ def best(table: Table, surrogate: Surrogate) -> pd.DataFrame:
         ranked = here[np.argsort(-table.outcome[here], kind="stable")][:BEST]
         for rank, run in enumerate(ranked, start=1):
             expected = surrogate.posterior.coefficients @ design[run]
-            low, high = _interval(expected)
+            low, high = interval(expected)
             rows.append(
                 {
                     "dataset": str(dataset),
@@ -122,7 +122,7 @@ def likeness(table: Table, surrogate: Surrogate, random: np.random.Generator) ->
     found = []
     for one, other in combinations(datasets, 2):
         correlation = _correlation(ranks[one], ranks[other])
-        low, high = _interval(correlation)
+        low, high = interval(correlation)
         shared = tried[one] & tried[other]
         value = {"correlation": float(np.mean(correlation)), "low": low, "high": high, "shared": len(shared)}
         found.append({"dataset": str(one), "other": str(other)} | value)
@@ -169,7 +169,7 @@ def _cells(table: Table, surrogate: Surrogate, name: str, one: Choice, other: Ch
             expected = surrogate.posterior.of("intercept")[:, 0].copy()
             for part in (one.name, other.name, name):
                 expected += surrogate.posterior.of(part) @ surrogate.columns(part, here[:1], "")[0]
-            low, high = _interval(expected)
+            low, high = interval(expected)
             rows.append(
                 {
                     "pair": name,
@@ -184,8 +184,3 @@ def _cells(table: Table, surrogate: Surrogate, name: str, one: Choice, other: Ch
                 }
             )
     return rows
-
-
-def _interval(draws: Array) -> tuple[float, float]:
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)

@@ -15,8 +15,10 @@ Array = NDArray[np.float64]
 DATASET, TEACHER, OUTCOME = ("data.name", "data.source"), "teacher.model", "retention"
 N_TRAIN, STUDENT_SIZE = "data.n_train", ("student.parameters", "student.layers")
 ONLY = "all"
-LARGEST, PER_CENT = 1000.0, 5.0
+LARGEST = 1000.0
 """A retention beyond this, either way, is a fault of measurement and none at all."""
+PER_CENT = 5.0
+"""Retention whose median is above this is given in per cent."""
 STRATA_AT_MOST, RUNS_A_STRATUM = 20, 15
 
 

@@ -133,7 +133,7 @@ def write_analysis(analysis: "Analysis", folder: Path) -> None:
 
 
 def analysis_table(analysis: "Analysis") -> Group:
-    """How much each group of choices matters, by each method, and the strongest contrasts that are supported."""
+    """How much each group of choices matters, and the strongest contrasts that are supported."""
     tables = [_importance(analysis.importance), _strongest(analysis.contrasts)]
     return Group(*(table for table in tables if table.row_count > 0))
 
@@ -169,7 +169,7 @@ def _sections(analysis: "Analysis") -> list[Section]:
             "How much datasets agree",
             likeness_pictures(analysis.likeness, intervals),
             _table("Rank correlations of datasets", analysis.likeness, LIKENESS),
-            "No two datasets share enough pipelines to be compared.",
+            "There is no second dataset to compare.",
         ),
         Section(
             "What depends on what",
