@@ -4,6 +4,7 @@ import pytest
 import statsmodels.formula.api as formulas
 from statsmodels.stats.multitest import multipletests
 
+from analysis_responses import unit
 from distiller.analysis.contrasts import contrasts
 from distiller.analysis.surrogate import fit_surrogate
 from distiller.analysis.table import prepare
@@ -76,6 +77,26 @@ def test_intervals_hold_the_true_difference_over_datasets_that_disagree() -> Non
         for found in [signed(compare(frame, seed), "mi", "mse")]
     ]
     assert np.mean(held) >= 0.87  # 95 % within two standard errors of sixty, and more
+
+
+@pytest.mark.parametrize(("pipelines", "datasets", "seeds"), [(30, 1, 8), (24, 5, 1)])
+def test_runs_of_one_pipeline_are_not_taken_for_independent(pipelines: int, datasets: int, seeds: int) -> None:
+    """Only what four choices do together matters: over all pipelines no level is better, and few of them were run."""
+    held = []
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        together = unit((3, 3, 3, 3), random) * 0.02
+        places = random.permutation(together.size)[:pipelines]
+        runs = [(place, data) for place in places for data in range(datasets) for _ in range(seeds)]
+        codes = np.array(np.unravel_index([place for place, _ in runs], together.shape))
+        frame = pd.DataFrame({f"pipeline.training.{letter}": list("xyz") for letter in "abcd"})
+        frame = pd.DataFrame({name: frame[name].to_numpy()[code] for name, code in zip(frame, codes, strict=True)})
+        frame["data.source"] = [f"data-{data}" for _, data in runs]
+        frame["retention"] = 0.9 + together[tuple(codes)] + random.normal(0, 0.005, size=len(runs))
+        found = compare(frame, seed)
+        overall = found[found["scope"] == "overall"]
+        held.append(((overall["low"] <= 0) & (overall["high"] >= 0)).mean())
+    assert np.mean(held) >= 0.9
 
 
 def test_nothing_is_supported_where_nothing_differs() -> None:

@@ -184,3 +184,35 @@ def test_steps_as_a_list_that_pandas_wrote_are_read() -> None:
 def test_steps_that_are_no_list_are_refused_with_the_field() -> None:
     with pytest.raises(UserError, match=r"augmentation\.steps"):
         prepare(runs(**{"pipeline.augmentation.steps": ["[{", "[]"] * 6}))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([None] * ROWS, "Without a value in any run"),
+        (["a"] * ROWS, "The same in all runs"),
+        ([f"value-{row}" for row in range(ROWS)], "With no value that 2 runs have"),
+    ],
+)
+def test_why_nothing_is_said_of_a_field_is_said(values: list[object], said: str) -> None:
+    notes = prepare(runs(**{"pipeline.mapping.kind": values})).notes
+    assert f"{said}, so that nothing is said of it: mapping.kind." in notes
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    frame = pd.DataFrame([["mi", "mse", 0.9]], columns=["pipeline.mapping.type"] * 2 + ["retention"])
+    with pytest.raises(UserError, match=r"pipeline\.mapping\.type.*two columns"):
+        prepare(frame)
+
+
+def test_retention_that_is_true_or_false_is_refused() -> None:
+    with pytest.raises(UserError, match="true or false"):
+        prepare(runs(retention=[True, False] * (ROWS // 2)))
+
+
+def test_of_very_many_datasets_those_with_most_runs_are_told_apart_and_that_is_said() -> None:
+    names = [f"d{number:02}" for number in range(40) for _ in range(1 + (number >= 11))]
+    table = prepare(pd.DataFrame({"data.source": names, "retention": np.linspace(0.5, 1.0, len(names))}))
+    assert {*table.compared_datasets} == {f"d{number}" for number in range(11, 40)} | {"all others"}
+    assert {*table.dataset} == {*names}
+    assert any("the 29 with most runs" in note for note in table.notes)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from distiller.analysis.choices import Choice
 from distiller.analysis.hierarchical import Array
@@ -21,15 +22,15 @@ BEST = 0.2
 RUNS_AT_MOST = 1000
 RUNS_AT_LEAST = 20
 RESAMPLED = 60
-SHUFFLED = 20
+SHUFFLED = 60
 
 
 def ped_anova(table: Table, random: np.random.Generator) -> pd.DataFrame:
     """Shares of what tells the best fifth of the runs on each dataset from the others, by choice.
 
-    What shuffled outcomes give is taken off, and a choice is known where it is above what 95 % of those give. Intervals
-    are of the bootstrap over halves of the runs (Politis and Romano 1994). Of large tables a random thousand runs is
-    looked at.
+    What shuffled outcomes give is taken off, and a choice is known where it stands out more than the most outstanding
+    choice does in 95 % of shuffles. Intervals are of the bootstrap over halves of the pipelines (Politis and Romano
+    1994). Of large tables a random thousand runs is looked at.
     """
     rows = np.flatnonzero(table.measured)
     if len(rows) < RUNS_AT_LEAST or not table.choices:
@@ -38,14 +39,23 @@ def ped_anova(table: Table, random: np.random.Generator) -> pd.DataFrame:
     rank = _rank_within(table)[rows]
     choices = [choice.of(rows) for choice in table.choices]
     study = _Study(choices)
-    chance = np.array([study.divergences(random.permutation(rank)) for _ in range(SHUFFLED)])
-    drawn = np.array([study.divergences(_half(rank, random)) for _ in range(RESAMPLED)])
+    units = np.unique(table.units[rows], return_inverse=True)[1]
+    chance = np.array([study.divergences(_shuffled(rank, units, random)) for _ in range(SHUFFLED)])
+    drawn = np.array([study.divergences(_half(rank, units, random)) for _ in range(RESAMPLED)])
     return _shares(choices, study.divergences(rank), drawn, chance)
 
 
-def _half(rank: Array, random: np.random.Generator) -> Array:
-    """The ranks of half of the runs, by lot: figures vary between halves as between samples of all."""
-    return np.where(random.permutation(len(rank)) % 2 == 0, rank, np.nan)
+def _shuffled(rank: Array, units: NDArray[np.int64], random: np.random.Generator) -> Array:
+    """Each run with the rank of one of another unit, the same for all of its own: runs of a pipeline stay alike."""
+    by_unit, counts = np.argsort(units, kind="stable"), np.bincount(units)
+    other = random.permutation(len(counts))[units]
+    place = (np.cumsum(counts) - counts)[other] + np.floor(random.random(len(rank)) * counts[other]).astype(int)
+    return np.asarray(rank[by_unit[place]])
+
+
+def _half(rank: Array, units: NDArray[np.int64], random: np.random.Generator) -> Array:
+    """The ranks of half of the units, by lot: figures vary between halves as between samples of all."""
+    return np.where(random.permutation(int(units.max()) + 1)[units] % 2 == 0, rank, np.nan)
 
 
 def _shares(choices: Sequence[Choice], found: Array, drawn: Array, chance: Array) -> pd.DataFrame:
@@ -55,7 +65,8 @@ def _shares(choices: Sequence[Choice], found: Array, drawn: Array, chance: Array
     excess = np.maximum(drawn - expected, 0.0) - np.maximum(np.median(drawn, axis=0) - found, 0.0)
     shares = np.maximum(excess, 0.0) / np.maximum(np.maximum(excess, 0.0).sum(axis=1, keepdims=True), 1e-12)
     low, high = np.quantile(shares, [LOWER, UPPER], axis=0)
-    known = found > np.quantile(chance, LEVEL, axis=0)
+    spread = np.maximum(chance.std(axis=0), 1e-12)
+    known = (found - expected) / spread > np.quantile(((chance - expected) / spread).max(axis=1), LEVEL)
     value = above / max(float(above.sum()), 1e-12)
     return pd.DataFrame(
         {

@@ -14,12 +14,13 @@ from distiller.analysis.importance import explained, functional_anova, reliabili
 from distiller.analysis.interval import LEVEL
 from distiller.analysis.permutation import permutation_importance
 from distiller.analysis.sentences import sentences
-from distiller.analysis.surrogate import fit_surrogate
+from distiller.analysis.surrogate import PIPELINES_AT_MOST, Surrogate, fit_surrogate
 from distiller.analysis.table import Table, prepare
 from distiller.files import write_json, write_text
 
 IMPORTANCE = ["method", "kind", "name", "group", "value", "low", "high", "known"]
 RUNS_AT_LEAST = 8
+REPEATED = 0.9
 TABLES = ("importance", "contrasts", "winners", "best", "likeness", "cells")
 
 
@@ -88,13 +89,10 @@ def analyze(frame: pd.DataFrame, seed: int = 0) -> Analysis:
     forest, about["forest_r2"] = permutation_importance(table, random)
     importance = pd.concat([shares, ped_anova(table, random), forest], ignore_index=True)
     compared = contrasts(surrogate.completed(table), surrogate.disagreement, random)
-    notes = table.notes
-    if surrogate.left_out:
-        notes = [*notes, f"{surrogate.left_out} pairs of choices, those that explain least, are counted as noise."]
     return Analysis(
         about,
         sentences(about, shares, compared),
-        notes,
+        [*table.notes, *_not_modelled(table, surrogate)],
         importance[IMPORTANCE],
         compared,
         preference.winners(table, surrogate),
@@ -102,6 +100,19 @@ def analyze(frame: pd.DataFrame, seed: int = 0) -> Analysis:
         preference.likeness(table, surrogate, random),
         preference.cells(table, surrogate, shares),
     )
+
+
+def _not_modelled(table: Table, surrogate: Surrogate) -> list[str]:
+    """What there was too much of, in sentences."""
+    pipelines = int(table.pipelines.max()) + 1
+    said = {
+        f"{surrogate.left_out} pairs of choices, those that explain least, are counted as noise.": surrogate.left_out
+        > 0,
+        f"{pipelines} pipelines are too many to tell what each has of its own: runs count each for itself.": (
+            PIPELINES_AT_MOST < pipelines < REPEATED * len(table)
+        ),
+    }
+    return [sentence for sentence, so in said.items() if so]
 
 
 def _too_little(table: Table) -> str | None:

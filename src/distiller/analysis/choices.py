@@ -106,15 +106,20 @@ def find_choices(frame: pd.DataFrame) -> tuple[list[Choice], list[str]]:
     """
     columns = _columns(frame)
     choices = [choice for name, values in columns.items() if (choice := _choice(name, values)) is not None]
-    constant = sorted(set(columns) - {choice.name for choice in choices})
+    left = sorted(set(columns) - {choice.name for choice in choices})
+    different = {name: columns[name].dropna().nunique() for name in left}
     kept, notes = _without_copies(choices)
     merged = [choice.name for choice in kept if OTHER in choice.levels]
     if merged:
         notes.append(
             f"Values that fewer than {RUNS_A_LEVEL} runs have are taken together as {OTHER!r}: {', '.join(merged)}."
         )
-    if constant:
-        notes.append(f"The same in all runs, so that nothing is said of it: {', '.join(constant)}.")
+    said = {
+        "Without a value in any run": [name for name in left if different[name] == 0],
+        "The same in all runs": [name for name in left if different[name] == 1],
+        f"With no value that {RUNS_A_LEVEL} runs have": [name for name in left if different[name] > 1],
+    }
+    notes.extend(f"{why}, so that nothing is said of it: {', '.join(names)}." for why, names in said.items() if names)
     return kept, notes
 
 

@@ -17,10 +17,10 @@ from scipy.stats import kurtosis
 from scipy.stats import t as student_t
 
 from distiller.analysis.choices import NONE, WITHOUT, Choice
-from distiller.analysis.design import basis_of
+from distiller.analysis.design import basis_of, single_columns
 from distiller.analysis.hierarchical import Array, Batch, fit
 from distiller.analysis.interval import LEVEL, interval
-from distiller.analysis.surrogate import context_of
+from distiller.analysis.surrogate import context_of, repeated
 from distiller.analysis.table import N_TRAIN, STUDENT_SIZE, Table
 
 DRAWS, WARM_UP = 600, 200
@@ -133,7 +133,7 @@ def _of_choice(
         if scope != "overall":
             continue
         for dataset, own in on_dataset.items():
-            here = table.measured & (table.dataset == dataset)
+            here = table.measured & (table.compared_datasets == dataset)
             runs = {"runs": int((here & (places == first)).sum()), "other_runs": int((here & (places == second)).sum())}
             if min(runs.values()) >= RUNS_A_LEVEL:
                 yield _row(names, "dataset", dataset, own[:, first] - own[:, second], runs)
@@ -155,18 +155,30 @@ def _effects(
         for other in table.choices
         if not _is_part(other, choice) and other.codes[other.made].size and np.ptp(other.codes[other.made]) > 0
     ]
-    datasets, of_dataset = np.unique(table.dataset.astype(str), return_inverse=True)
+    datasets, of_dataset = np.unique(table.compared_datasets, return_inverse=True)
     slopes = []
     if len(datasets) > 1:
         products = (np.eye(len(datasets))[of_dataset][:, :, None] * levels[:, None, :]).reshape(len(table), -1)
         slopes = [Batch(SLOPES, products, scale=disagreement(choice.name))]
-    batches = [*context_of(table), Batch(OWN, own, flat=True), *others, *slopes]
+    single = single_columns([_of_levels_there(other) for other in table.choices], random)
+    own_of_pipelines = repeated(table, list(single.choices.values()), single.possible)
+    batches = [*context_of(table), *own_of_pipelines, Batch(OWN, own, flat=True), *others, *slopes]
     posterior = fit(table.completed, batches, random, strata=table.strata, draws=DRAWS, warm_up=WARM_UP)
     effects = np.concatenate([np.zeros((DRAWS, 1)), posterior.of(OWN)], axis=1)
     if not slopes:
         return effects, {}
     differing = posterior.of(SLOPES).reshape(DRAWS, len(datasets), count)
     return effects, {str(name): effects + differing[:, place] for place, name in enumerate(datasets)}
+
+
+def _of_levels_there(choice: Choice) -> Choice:
+    """The same choice between the levels that some runs have."""
+    if not choice.levels:
+        return choice
+    there, codes = np.unique(choice.codes[choice.made], return_inverse=True)
+    every = choice.codes.copy()
+    every[choice.made] = codes
+    return replace(choice, levels=tuple(choice.levels[int(level)] for level in there), codes=every)
 
 
 def _is_part(other: Choice, choice: Choice) -> bool:

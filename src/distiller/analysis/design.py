@@ -18,32 +18,73 @@ from distiller.analysis.choices import Choice
 
 Array = NDArray[np.float64]
 REFERENCE = 8192
+COLUMNS_AT_MOST = 480
 DEGREE = 3
 SMALL = 1e-3
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The design of a table: for choices and for pairs of choices, by name, shape [runs, degrees of freedom]."""
+    """The design of a table: for choices and for pairs of choices, by name, shape [runs, degrees of freedom].
+
+    `too_wide` counts the pairs that would have more columns than a design may have in all; `possible` is how many
+    different pipelines the reference has.
+    """
 
     choices: dict[str, Array]
     pairs: dict[tuple[str, str], Array]
+    too_wide: int
+    possible: int
 
 
 def columns_of(choices: Sequence[Choice], random: np.random.Generator) -> Columns:
     """The columns of all choices and all pairs of them."""
     reference = _reference(choices, random)
+    raw, drawn = _single(choices, reference)
+    names = list(combinations(raw, 2))
+    narrow = [(one, other) for one, other in names if raw[one].shape[1] * raw[other].shape[1] <= COLUMNS_AT_MOST]
+    pairs = {(one, other): _pair(one, other, raw, drawn) for one, other in narrow}
+    there = {pair: columns for pair, columns in pairs.items() if columns.shape[1]}
+    return Columns(raw, there, len(names) - len(narrow), _different(reference))
+
+
+def single_columns(choices: Sequence[Choice], random: np.random.Generator) -> Columns:
+    """The columns of all choices alone."""
+    reference = _reference(choices, random)
+    return Columns(_single(choices, reference)[0], {}, 0, _different(reference))
+
+
+def beyond(columns: Array, pipelines: NDArray[np.int64], possible: int) -> Array:
+    """What runs of one pipeline have in common beyond some columns, as columns of variance 1, shape [runs, at most p].
+
+    Over all pipelines that are possible it is orthogonal to those columns: where all of them were run it is what is
+    left of interactions, and of few among many a value of each one's own.
+
+    Args:
+        columns: Shape [runs, degrees of freedom], orthonormal over the reference.
+        pipelines: Shape [runs]: which one, counted from 0 to p - 1.
+        possible: How many the reference has.
+    """
+    first = np.unique(pipelines, return_index=True)[1]
+    covariance = np.eye(len(first)) - (1 + columns[first] @ columns[first].T) / possible
+    values, vectors = np.linalg.eigh(covariance)
+    real = values > SMALL
+    return np.asarray((vectors[:, real] * np.sqrt(values[real]))[pipelines])
+
+
+def _single(choices: Sequence[Choice], reference: dict[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Columns of each choice, of the runs and of the reference."""
     raw = {choice.name: _basis(choice, choice.codes) for choice in choices}
     drawn = {choice.name: _basis(choice, reference[choice.name]) for choice in choices}
     for choice in choices:
         share = max(float(np.mean(~np.isnan(reference[choice.name]))), 1 / REFERENCE)
         raw[choice.name], drawn[choice.name] = raw[choice.name] / np.sqrt(share), drawn[choice.name] / np.sqrt(share)
-    pairs = {}
-    for first, second in combinations(choices, 2):
-        columns = _pair(first.name, second.name, raw, drawn)
-        if columns.shape[1]:
-            pairs[first.name, second.name] = columns
-    return Columns(raw, pairs)
+    return raw, drawn
+
+
+def _different(reference: dict[str, Array]) -> int:
+    codes = np.stack([np.nan_to_num(each, nan=-1.0) for each in reference.values()] or [np.zeros(REFERENCE)])
+    return int(np.unique(codes, axis=1).shape[1])
 
 
 def basis_of(choice: Choice) -> Array:

@@ -66,7 +66,7 @@ def _low(share: Array) -> float:
 def explained(surrogate: Surrogate) -> tuple[float, float, float]:
     """The share of the variance of runs on a dataset that the response makes, and its interval; the rest is noise."""
     total = np.sum([surrogate.variance(name) for name in surrogate.sources], axis=0)
-    share = total / (total + surrogate.posterior.noise)
+    share = total / (total + surrogate.unexplained)
     low, high = interval(share)
     return float(share.mean()), low, high
 

@@ -4,9 +4,13 @@ A forest knows no design, so that it sees what choices do together whatever that
 model of `surrogate` (Breiman 2001; Fisher et al. 2019).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
+from distiller.analysis.choices import Choice
 from distiller.analysis.design import basis_of
 from distiller.analysis.hierarchical import Array
 from distiller.analysis.interval import LOWER, UPPER
@@ -19,9 +23,10 @@ RESAMPLED = 400
 
 
 def permutation_importance(table: Table, random: np.random.Generator) -> tuple[pd.DataFrame, float]:
-    """Shares of the forest's growing error by choice, with bootstrap intervals over runs, and its cross-validated R².
+    """Shares of the forest's growing error by choice and by stage, with bootstrap intervals over pipelines; and its R².
 
-    Shuffling a choice undoes all that it does, alone and with others: shares of choices that act together overlap.
+    Shuffling a choice undoes all that it does, alone and with others: shares of choices that act together overlap. Of a
+    stage all choices are shuffled together. R² is cross-validated.
     """
     from sklearn.ensemble import ExtraTreesRegressor
 
@@ -30,12 +35,12 @@ def permutation_importance(table: Table, random: np.random.Generator) -> tuple[p
         return pd.DataFrame(), float("nan")
     part = table.of(np.sort(random.permutation(rows)[:RUNS_AT_MOST]))
     columns = [basis_of(choice) for choice in part.choices]
-    places = np.cumsum([0, *(each.shape[1] for each in columns)])
     design = np.concatenate([*columns, _indicators(part)], axis=1)
+    blocks = _blocks(part.choices, [each.shape[1] for each in columns])
     outcome = part.outcome - _means(part)
     pipelines = part.pipelines
     fold = random.permutation(int(pipelines.max()) + 1)[pipelines] % FOLDS
-    error, grown = np.zeros(len(part)), np.zeros((len(columns), len(part)))
+    error, grown = np.zeros(len(part)), np.zeros((len(blocks), len(part)))
     for number in range(FOLDS):
         held, seen = fold == number, fold != number
         if not held.any() or not seen.any():
@@ -44,34 +49,67 @@ def permutation_importance(table: Table, random: np.random.Generator) -> tuple[p
             TREES, min_samples_leaf=2, max_features=0.5, random_state=int(random.integers(2**31)), n_jobs=-1
         ).fit(design[seen], outcome[seen])
         error[held] = (forest.predict(design[held]) - outcome[held]) ** 2
-        for choice in range(len(columns)):
+        for place, block in enumerate(blocks):
             for _ in range(SHUFFLES):
                 shuffled = design[held].copy()
-                block = slice(places[choice], places[choice + 1])
-                shuffled[:, block] = shuffled[random.permutation(len(shuffled)), block]
+                shuffled[:, block.columns] = shuffled[random.permutation(len(shuffled))][:, block.columns]
                 worse = (forest.predict(shuffled) - outcome[held]) ** 2 - error[held]
-                grown[choice, held] += worse / SHUFFLES
+                grown[place, held] += worse / SHUFFLES
     reliability = 1 - error.mean() / max(float(outcome.var()), 1e-300)
-    return _shares(part, grown, float(reliability), random), float(reliability)
+    kinds = np.array([block.kind for block in blocks])
+    shares = [
+        _shares([block for block in blocks if block.kind == kind], part, grown[kinds == kind], reliability > 0, random)
+        for kind in dict.fromkeys(kinds.tolist())
+    ]
+    return pd.concat(shares, ignore_index=True), float(reliability)
 
 
-def _shares(table: Table, grown: Array, reliability: float, random: np.random.Generator) -> pd.DataFrame:
+@dataclass(frozen=True)
+class _Block:
+    """What is shuffled together: the columns of a choice, or of all choices of a stage."""
+
+    kind: str
+    name: str
+    group: str
+    columns: list[int]
+
+
+def _blocks(choices: Sequence[Choice], widths: Sequence[int]) -> list[_Block]:
+    ends = np.cumsum(widths)
+    of_choice = [list(range(end - width, end)) for end, width in zip(ends.tolist(), widths, strict=True)]
+    blocks = [
+        _Block("choice", choice.name, choice.group, columns) for choice, columns in zip(choices, of_choice, strict=True)
+    ]
+    for group in sorted({block.group for block in blocks}):
+        inside = [column for block in blocks if block.group == group for column in block.columns]
+        blocks.append(_Block("group", group, group, inside))
+    return blocks
+
+
+def _shares(
+    blocks: Sequence[_Block],
+    table: Table,
+    grown: Array,
+    known: bool,  # noqa: FBT001 - whether the forest foretells anything
+    random: np.random.Generator,
+) -> pd.DataFrame:
     value = np.maximum(grown.mean(axis=1), 0.0)
     total = max(float(value.sum()), 1e-300)
-    drawn = [random.integers(grown.shape[1], size=grown.shape[1]) for _ in range(RESAMPLED)]
-    means = np.array([np.maximum(grown[:, rows].mean(axis=1), 0.0) for rows in drawn])
+    sums = np.stack([np.bincount(table.units, each) for each in grown])
+    drawn = [random.integers(sums.shape[1], size=sums.shape[1]) for _ in range(RESAMPLED)]
+    means = np.array([np.maximum(sums[:, units].mean(axis=1), 0.0) for units in drawn])
     shares = means / np.maximum(means.sum(axis=1, keepdims=True), 1e-300)
     low, high = np.quantile(shares, [LOWER, UPPER], axis=0)
     return pd.DataFrame(
         {
             "method": METHOD,
-            "kind": "choice",
-            "name": [choice.name for choice in table.choices],
-            "group": [choice.group for choice in table.choices],
+            "kind": [block.kind for block in blocks],
+            "name": [block.name for block in blocks],
+            "group": [block.group for block in blocks],
             "value": value / total,
             "low": np.minimum(low, value / total),
             "high": np.maximum(high, value / total),
-            "known": reliability > 0,
+            "known": known,
         }
     )
 

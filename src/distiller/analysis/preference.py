@@ -11,7 +11,7 @@ from distiller.analysis.choices import WITHOUT, Choice
 from distiller.analysis.hierarchical import Array
 from distiller.analysis.interval import interval
 from distiller.analysis.surrogate import Surrogate
-from distiller.analysis.table import Table
+from distiller.analysis.table import OTHERS, Table
 
 BEST = 5
 PAIRS_SHOWN = 4
@@ -35,8 +35,9 @@ def winners(table: Table, surrogate: Surrogate) -> pd.DataFrame:
 
 def _winner(table: Table, surrogate: Surrogate, choice: Choice) -> list[dict[str, object]]:
     rows = []
-    for dataset in np.unique(table.dataset.astype(str)):
-        here = (table.dataset == dataset) & table.measured
+    of_run = table.compared_datasets
+    for dataset in np.unique(of_run):
+        here = (of_run == dataset) & table.measured
         counts = np.bincount(choice.codes[here & choice.made].astype(int), minlength=len(choice.levels))
         effects = _effects(surrogate, choice, str(dataset))
         tried = np.flatnonzero(counts)
@@ -78,8 +79,9 @@ def best(table: Table, surrogate: Surrogate) -> pd.DataFrame:
     """
     design = np.concatenate([np.ones((len(table), 1)), *(batch.columns for batch in surrogate.batches)], axis=1)
     rows = []
-    for dataset in np.unique(table.dataset.astype(str)):
-        here = np.flatnonzero((table.dataset == dataset) & table.measured)
+    of_run = table.compared_datasets
+    for dataset in np.unique(of_run[of_run != OTHERS]):
+        here = np.flatnonzero((of_run == dataset) & table.measured)
         ranked = here[np.argsort(-table.outcome[here], kind="stable")][:BEST]
         for rank, run in enumerate(ranked, start=1):
             expected = surrogate.posterior.coefficients @ design[run]
@@ -110,7 +112,8 @@ def likeness(table: Table, surrogate: Surrogate, random: np.random.Generator) ->
 
     `shared` counts the pipelines that were run on both.
     """
-    datasets = np.unique(table.dataset.astype(str))
+    of_run = table.compared_datasets
+    datasets = np.unique(of_run)
     if len(datasets) < 2 or not surrogate.sources:
         return pd.DataFrame(columns=LIKENESS)
     pipelines = table.pipelines
@@ -118,7 +121,7 @@ def likeness(table: Table, surrogate: Surrogate, random: np.random.Generator) ->
     rows = np.sort(random.permutation(first)[:PIPELINES_AT_MOST])
     draws = np.linspace(0, len(surrogate.posterior.noise) - 1, DRAWS_AT_MOST).astype(int)
     ranks = {name: rankdata(_expected(table, surrogate, rows, str(name), draws), axis=1) for name in datasets}
-    tried = {name: {*pipelines[table.dataset == name].tolist()} for name in datasets}
+    tried = {name: {*pipelines[of_run == name].tolist()} for name in datasets}
     found = []
     for one, other in combinations(datasets, 2):
         correlation = _correlation(ranks[one], ranks[other])

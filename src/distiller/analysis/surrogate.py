@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from scipy.linalg import helmert
 from scipy.stats import chi2
 
-from distiller.analysis.design import Columns, columns_of
+from distiller.analysis.design import COLUMNS_AT_MOST, Columns, beyond, columns_of
 from distiller.analysis.hierarchical import Array, Batch, Posterior, fit
 from distiller.analysis.table import Table
 
-DATASET, TEACHER, BOTH = "dataset", "teacher", "dataset and teacher"
+DATASET, TEACHER, BOTH, PIPELINE = "dataset", "teacher", "dataset and teacher", "pipeline"
 SINGLE, PAIRS, ON_DATASET = "single choices", "pairs of choices", "choices on datasets"
-COLUMNS_AT_MOST = 480
+PIPELINES_AT_MOST = 400
 FOLDS, FOLD_DRAWS, FOLD_WARM_UP = 5, 150, 150
 DRAWS, WARM_UP = 1200, 400
 UNLIKELY = 0.1
@@ -88,6 +88,12 @@ class Surrogate:
         """The variance of the response that a source makes, shape [draws]."""
         return np.asarray((self.posterior.of(name) ** 2).sum(axis=1))
 
+    @property
+    def unexplained(self) -> Array:
+        """What no source makes of the variance of runs on a dataset, shape [draws]: noise, and pipelines' own."""
+        own = (self.posterior.of(PIPELINE) @ self._columns[PIPELINE].T).var(axis=1) if PIPELINE in self._columns else 0
+        return np.asarray(self.posterior.noise + own)
+
 
 def fit_surrogate(table: Table, random: np.random.Generator) -> Surrogate:
     """Fit the model of a table with a choice or more."""
@@ -95,16 +101,22 @@ def fit_surrogate(table: Table, random: np.random.Generator) -> Surrogate:
     context, sources = context_of(table), _sources(table, columns)
     pairs = {name: batch for name, (source, batch) in sources.items() if batch.pool != SINGLE}
     kept = _strongest(table, context, {name: batch for name, (_, batch) in sources.items()}, pairs)
-    batches = [*context, *(batch for name, (_, batch) in sources.items() if name in kept)]
+    chosen = {name: each for name, each in sources.items() if name in kept}
+    modelled = [batch.columns for source, batch in chosen.values() if not source.on_dataset]
+    batches = [
+        *context,
+        *repeated(table, modelled, columns.possible),
+        *(batch for _, batch in chosen.values()),
+    ]
     posterior = fit(
         table.outcome, batches, random, limit=table.limit, strata=table.strata, draws=DRAWS, warm_up=WARM_UP
     )
     return Surrogate(
         batches,
-        {name: source for name, (source, _) in sources.items() if name in kept},
+        {name: source for name, (source, _) in chosen.items()},
         posterior,
-        len(sources) - len(kept),
-        dict(zip(np.unique(table.dataset.astype(str)).tolist(), _contrasts(table), strict=True)),
+        len(sources) - len(kept) + columns.too_wide,
+        dict(zip(np.unique(table.compared_datasets).tolist(), _contrasts(table), strict=True)),
     )
 
 
@@ -120,6 +132,19 @@ def context_of(table: Table) -> list[Batch]:
     return [Batch(name, columns) for name, columns in several.items()]
 
 
+def repeated(table: Table, columns: Sequence[Array], possible: int) -> list[Batch]:
+    """What each pipeline is beyond what its columns say of it, where pipelines were run more than once.
+
+    Without it runs of one pipeline, with several seeds or on several datasets, would count as that many independent
+    ones. Of very many pipelines it would be too large a design.
+    """
+    pipelines = table.pipelines
+    if not 1 < int(pipelines.max()) + 1 <= min(PIPELINES_AT_MOST, len(table) - 1):
+        return []
+    own = beyond(np.concatenate(columns, axis=1), pipelines, possible)
+    return [Batch(PIPELINE, own)] if own.shape[1] else []
+
+
 def _indicators(names: NDArray[np.object_] | NDArray[np.str_]) -> Array:
     _, codes = np.unique(names.astype(str), return_inverse=True)
     return np.eye(int(codes.max()) + 1)[codes]
@@ -131,7 +156,7 @@ def _sources(table: Table, columns: Columns) -> dict[str, tuple[Source, Batch]]:
     found += [(Source(pair), each, PAIRS) for pair, each in columns.pairs.items()]
     contrasts = _contrasts(table)
     if len(contrasts) > 1:
-        between = contrasts[np.unique(table.dataset.astype(str), return_inverse=True)[1]]
+        between = contrasts[np.unique(table.compared_datasets, return_inverse=True)[1]]
         of_choices = columns.choices.items()
         found += [
             (Source((name,), on_dataset=True), _on_dataset(between, each), ON_DATASET) for name, each in of_choices
@@ -141,7 +166,7 @@ def _sources(table: Table, columns: Columns) -> dict[str, tuple[Source, Batch]]:
 
 def _contrasts(table: Table) -> Array:
     """Of each dataset, by name: mean 0 and variance 1 over datasets, shape [datasets, datasets - 1]."""
-    count = len(np.unique(table.dataset.astype(str)))
+    count = len(np.unique(table.compared_datasets))
     return np.asarray(helmert(count).T * np.sqrt(count)) if count > 1 else np.zeros((1, 0))
 
 
@@ -183,12 +208,13 @@ def foretell(table: Table, batches: Sequence[Batch], random: np.random.Generator
     """
     pipelines = table.pipelines
     fold = random.permutation(int(pipelines.max()) + 1)[pipelines] % FOLDS
+    known = [batch for batch in batches if batch.name != PIPELINE]  # what is foretold is of pipelines not seen
     foretold = np.full(len(table), np.nan)
     for number in range(FOLDS):
         held, seen = (fold == number) & table.measured, fold != number
         if not held.any() or int((table.measured & seen).sum()) < 2:
             continue
-        part = [Batch(batch.name, batch.columns[seen], batch.pool, batch.flat) for batch in batches]
+        part = [Batch(batch.name, batch.columns[seen], batch.pool, batch.flat) for batch in known]
         posterior = fit(
             table.outcome[seen],
             part,
@@ -198,6 +224,6 @@ def foretell(table: Table, batches: Sequence[Batch], random: np.random.Generator
             draws=FOLD_DRAWS,
             warm_up=FOLD_WARM_UP,
         )
-        design = np.concatenate([np.ones((int(held.sum()), 1)), *(batch.columns[held] for batch in batches)], axis=1)
+        design = np.concatenate([np.ones((int(held.sum()), 1)), *(batch.columns[held] for batch in known)], axis=1)
         foretold[held] = design @ posterior.coefficients.mean(axis=0)
     return foretold

@@ -20,6 +20,8 @@ LARGEST = 1000.0
 PER_CENT = 5.0
 """Retention whose median is above this is given in per cent."""
 STRATA_AT_MOST, RUNS_A_STRATUM = 20, 15
+PIPELINES_AT_LEAST = 20
+DATASETS_AT_MOST, OTHERS = 30, "all others"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,21 @@ class Table:
         return np.unique(codes, axis=1, return_inverse=True)[1].reshape(-1)
 
     @property
+    def units(self) -> NDArray[np.int64]:
+        """Shape [runs]: what is drawn by lot as one: a pipeline, or each run where pipelines are too few for that."""
+        pipelines = self.pipelines
+        return pipelines if int(pipelines.max()) + 1 >= PIPELINES_AT_LEAST else np.arange(len(self))
+
+    @property
+    def compared_datasets(self) -> NDArray[Any]:
+        """Shape [runs]: the name of the data; of very many datasets those with fewest runs share one."""
+        names, codes, counts = np.unique(self.dataset.astype(str), return_inverse=True, return_counts=True)
+        names = names.astype(object)
+        if len(names) > DATASETS_AT_MOST:
+            names[np.argsort(-counts, kind="stable")[DATASETS_AT_MOST - 1 :]] = OTHERS
+        return np.asarray(names[codes])
+
+    @property
     def strata(self) -> NDArray[np.int64]:
         """Shape [runs]: the number of the dataset; all that have few runs share one."""
         names, codes, counts = np.unique(self.dataset.astype(str), return_inverse=True, return_counts=True)
@@ -95,12 +112,9 @@ def prepare(frame: pd.DataFrame) -> Table:
     of those that finished on the same data with the same teacher. A record that is there twice counts once.
 
     Raises:
-        UserError: If there is no column `retention`.
+        UserError: If there is no column `retention`, it holds no numbers, or two columns have one name.
     """
-    if OUTCOME not in frame:
-        raise UserError(
-            OUTCOME, "no such column in the table of runs; load run records, or map the table's own column to it"
-        )
+    _check(frame)
     notes: list[str] = []
     runs = _once(frame, notes)
     status = _first(runs, ("status",), "finished").map(lambda said: said.strip().lower())
@@ -117,6 +131,12 @@ def prepare(frame: pd.DataFrame) -> Table:
     _say_what_is_left(status, retention, limit, notes)
     kept = runs[used].reset_index(drop=True)
     choices, said = find_choices(kept)
+    count = dataset[used].nunique()
+    if count > DATASETS_AT_MOST:
+        said.append(
+            f"Of {count} datasets the {DATASETS_AT_MOST - 1} with most runs are told apart; the others are taken"
+            f" together as {OTHERS!r}."
+        )
     return Table(
         kept,
         retention[used].to_numpy(float),
@@ -128,6 +148,18 @@ def prepare(frame: pd.DataFrame) -> Table:
         retention[used].to_numpy(float)[None],
         [*notes, *said],
     )
+
+
+def _check(frame: pd.DataFrame) -> None:
+    twice = [str(name) for name in frame.columns[frame.columns.duplicated()]]
+    if twice:
+        raise UserError(twice[0], "is the name of two columns of the table of runs; rename or drop one")
+    if OUTCOME not in frame:
+        raise UserError(
+            OUTCOME, "no such column in the table of runs; load run records, or map the table's own column to it"
+        )
+    if frame[OUTCOME].map(lambda value: isinstance(value, bool | np.bool_)).any():
+        raise UserError(OUTCOME, "is true or false in the table of runs; give the student's score over its teacher's")
 
 
 def _first(runs: pd.DataFrame, names: Sequence[str], otherwise: str) -> pd.Series:
