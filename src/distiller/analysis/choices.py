@@ -90,7 +90,7 @@ class Choice:
         if self.levels:
             return self.levels[int(code)]
         low, high = self.ends
-        number = low * (high / low) ** code if _is_wide(low, high) else low + code * (high - low)
+        number = low * (high / low) ** code if is_wide(low, high) else low + code * (high - low)
         return f"{number:.3g}"
 
 
@@ -104,7 +104,7 @@ def find_choices(frame: pd.DataFrame) -> tuple[list[Choice], list[str]]:
 
     Steps of augmentation become one choice for each kind of step (whether, and how), and one for the share of words.
     """
-    columns = _columns(frame)
+    columns = settings(frame)
     choices = [choice for name, values in columns.items() if (choice := _choice(name, values)) is not None]
     left = sorted(set(columns) - {choice.name for choice in choices})
     different = {name: columns[name].dropna().nunique() for name in left}
@@ -123,7 +123,7 @@ def find_choices(frame: pd.DataFrame) -> tuple[list[Choice], list[str]]:
     return kept, notes
 
 
-def _columns(frame: pd.DataFrame) -> dict[str, pd.Series]:
+def settings(frame: pd.DataFrame) -> dict[str, pd.Series]:
     """What may be a choice, by name; the columns of a section that may be absent say so themselves."""
     names = [str(name) for name in frame if str(name).startswith(PREFIX)]
     fields = {name.removeprefix(PREFIX): frame[name] for name in names}
@@ -200,7 +200,7 @@ def _choice(name: str, values: pd.Series) -> Choice | None:
 
 def _range(name: str, numbers: NDArray[Any]) -> Choice:
     low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
-    wide = _is_wide(low, high)
+    wide = is_wide(low, high)
     if wide:
         numbers, (start, end) = np.log(numbers), np.log([low, high])
     else:
@@ -209,7 +209,8 @@ def _range(name: str, numbers: NDArray[Any]) -> Choice:
     return Choice(name, group_of(name), (), codes, (low, high))
 
 
-def _is_wide(low: float, high: float) -> bool:
+def is_wide(low: float, high: float) -> bool:
+    """Whether numbers span orders of magnitude, so that their ratios count."""
     return low > 0 and high / low >= ORDERS_OF_MAGNITUDE
 
 

@@ -111,11 +111,11 @@ def _agree(supported: pd.DataFrame, parts: list[str]) -> bool:
 
 
 def _elsewhere(row: pd.Series, supported: pd.DataFrame) -> str:
-    """What the other part says: that there is no such difference, or nothing either way."""
+    """What the other part says: that the difference is less there, or none, or nothing either way."""
     first = supported.iloc[0]
     low, high = (row["low"], row["high"]) if row["level"] == first["level"] else (-row["high"], -row["low"])
-    said = "nothing measurable" if high < first["low"] else "too few runs to tell"
-    return f"{said} [{low * POINTS:.1f}, {high * POINTS:.1f}]"
+    less = "nothing measurable" if low <= 0 else "less, and not beyond doubt"
+    return f"{less if high < first['low'] else 'too few runs to tell'} [{low * POINTS:.1f}, {high * POINTS:.1f}]"
 
 
 def _turned(row: pd.Series, supported: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,12 +54,12 @@ class Table:
     def __len__(self) -> int:
         return len(self.outcome)
 
-    @property
+    @cached_property
     def measured(self) -> NDArray[np.bool_]:
         """Shape [runs]: those that finished."""
         return ~np.isnan(self.outcome)
 
-    @property
+    @cached_property
     def pipelines(self) -> NDArray[np.int64]:
         """Shape [runs]: the same number for runs of the same pipeline."""
         codes = np.stack([np.nan_to_num(choice.codes, nan=-1.0) for choice in self.choices] or [np.zeros(len(self))])
@@ -70,7 +71,7 @@ class Table:
         pipelines = self.pipelines
         return pipelines if int(pipelines.max()) + 1 >= PIPELINES_AT_LEAST else np.arange(len(self))
 
-    @property
+    @cached_property
     def compared_datasets(self) -> NDArray[Any]:
         """Shape [runs]: the name of the data; of very many datasets those with fewest runs share one."""
         names, codes, counts = np.unique(self.dataset.astype(str), return_inverse=True, return_counts=True)
@@ -79,7 +80,7 @@ class Table:
             names[np.argsort(-counts, kind="stable")[DATASETS_AT_MOST - 1 :]] = OTHERS
         return np.asarray(names[codes])
 
-    @property
+    @cached_property
     def strata(self) -> NDArray[np.int64]:
         """Shape [runs]: the number of the dataset; all that have few runs share one."""
         names, codes, counts = np.unique(self.dataset.astype(str), return_inverse=True, return_counts=True)
@@ -148,6 +149,11 @@ def prepare(frame: pd.DataFrame) -> Table:
         retention[used].to_numpy(float)[None],
         [*notes, *said],
     )
+
+
+def names_of_data(frame: pd.DataFrame) -> NDArray[np.str_]:
+    """Of each run the name of its data, as a table of runs has it."""
+    return _short(_first(frame, DATASET, ONLY)).to_numpy(str)
 
 
 def _check(frame: pd.DataFrame) -> None:

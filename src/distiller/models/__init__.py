@@ -33,7 +33,7 @@ from distiller.models.loading import (
     tokenizer_fingerprint,
 )
 from distiller.models.saving import save
-from distiller.models.student import build_student, check_layers, cut
+from distiller.models.student import build_student, check_layers, cut, described, outline
 
 __all__ = [
     "BATCH",
@@ -55,6 +55,7 @@ __all__ = [
     "classes_in_order_of",
     "cut",
     "describe",
+    "described",
     "fingerprint",
     "joined_features",
     "load_classifier",
@@ -65,6 +66,7 @@ __all__ = [
     "load_without_head_for_words",
     "longest_text",
     "measure",
+    "outline",
     "quiet",
     "read",
     "same_tokenizer",

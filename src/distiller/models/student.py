@@ -10,6 +10,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from distiller.errors import UserError
 from distiller.models.config import StudentConfig
+from distiller.models.description import describe
 from distiller.models.heads import AUTO, HeadKind
 from distiller.models.loading import load_classifier, load_config, quiet, seeded
 
@@ -67,6 +68,24 @@ def build_student(
     if config.init == "random":
         return random_classifier(shortened(teacher.config, layers), head, seed, kind)
     return cut(load_classifier(teacher_source, head, "teacher.model", seed, kind), layers, seed, kind)
+
+
+def outline(config: StudentConfig, teacher: PretrainedConfig, kind: HeadKind = "sequence") -> dict[str, Any]:
+    """What `describe` will say of the student, of which nothing is loaded.
+
+    Raises:
+        UserError: If the layers do not exist or cannot be cut out of this architecture.
+    """
+    if config.model is not None:
+        return described(load_config(config.model, "student.model", kind), kind)
+    check_layers(config.layers or [], teacher, kind)
+    return described(shortened(teacher, config.layers or []), kind)
+
+
+def described(config: PretrainedConfig, kind: HeadKind = "sequence") -> dict[str, Any]:
+    """What `describe` says of a model of that config, of which nothing is loaded."""
+    with torch.device("meta"):
+        return describe(_shell(config, kind))
 
 
 def random_classifier(

@@ -33,7 +33,7 @@ def load(path: str | Path, *more: str | Path) -> pd.DataFrame:
     rows = _Rows()
     for each in (path, *more):
         for record in _records(Path(each)):
-            rows.add(dict(_flat(record)))
+            rows.add(dict(flat(record)))
     frame = rows.frame()
     return frame.sort_values("created", kind="stable", ignore_index=True, key=_as_text) if "created" in frame else frame
 
@@ -86,10 +86,11 @@ def _hash(row: dict[str, Any]) -> int:
     return hash(frozenset(item for item in row.items() if not isinstance(item[1], list)))
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """What nested keys hold, by dotted name, as columns of a table of runs are called."""
     for name, value in content.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

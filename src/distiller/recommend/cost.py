@@ -1,0 +1,39 @@
+"""What training is expected to take, by what known runs took."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+SECONDS, TRAINED, COPIES = "cost.train_seconds", "data.n_train", "data.n_augmented"
+EPOCHS, LAYERS, WIDTH = "pipeline.training.epochs", "student.layers", "student.width"
+WORDS = "data.features.words_mean"
+
+
+def expected_seconds(known: pd.DataFrame, asked: pd.DataFrame) -> Array:
+    """Seconds of training, shape [asked]: the middle of what known runs took for as much work; NaN if none says.
+
+    Work is texts times epochs times layers times the square of the width, and words of a text where both say so.
+    """
+    if SECONDS not in known:
+        return np.full(len(asked), np.nan)
+    with_words = all(
+        _numbers(frame, WORDS).size and not np.isnan(_numbers(frame, WORDS)).all() for frame in (known, asked)
+    )
+    rate = _numbers(known, SECONDS) / _work(known, with_words=with_words)
+    rate = rate[np.isfinite(rate) & (rate > 0)]
+    if not len(rate):
+        return np.full(len(asked), np.nan)
+    return np.asarray(np.median(rate) * _work(asked, with_words=with_words))
+
+
+def _work(frame: pd.DataFrame, *, with_words: bool) -> Array:
+    texts = _numbers(frame, TRAINED) + np.nan_to_num(_numbers(frame, COPIES))
+    work = texts * _numbers(frame, EPOCHS) * _numbers(frame, LAYERS) * _numbers(frame, WIDTH) ** 2
+    return np.asarray(work * _numbers(frame, WORDS) if with_words else work)
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> Array:
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    return pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)

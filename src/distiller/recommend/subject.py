@@ -1,0 +1,68 @@
+"""The dataset, teacher and student that a recommendation is asked for, as a run record would have them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from distiller import data, metafeatures, models, tasks, training
+from distiller.data import Dataset
+from distiller.pipeline import Pipeline
+from distiller.runs import flat
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is the same for all pipelines that are asked about.
+
+    Attributes:
+        base: The pipeline that names it.
+        dataset: Read once.
+        context: The parts `data`, `teacher` and `student` of a run record, as far as they are known before a run.
+    """
+
+    base: Pipeline
+    dataset: Dataset
+    context: dict[str, dict[str, Any]]
+
+    @classmethod
+    def read(cls, base: Pipeline) -> "Subject":
+        """Read data and configs; no weights of teacher or student are loaded.
+
+        Raises:
+            UserError: If the data or a model is not usable.
+        """
+        task = tasks.build(base.task)
+        config = models.load_config(base.teacher.model, "teacher.model", task.head_kind)
+        teacher = models.described(config, task.head_kind)
+        student = models.outline(base.student, config, task.head_kind)
+        student["size_ratio"] = student["parameters"] / teacher["parameters"]
+        dataset = data.load(base.data, task.label_kind, base.seed)
+        context = {
+            "data": {**dataset.describe(), "features": metafeatures.of_dataset(dataset)},
+            "teacher": {"model": base.teacher.model, **teacher},
+            "student": student,
+        }
+        return cls(base, dataset, context)
+
+    def describe(self, pipelines: Sequence[Pipeline]) -> pd.DataFrame:
+        """Rows as run records have them before a run."""
+        return pd.DataFrame([dict(flat(self._record(pipeline))) for pipeline in pipelines])
+
+    def check(self, pipeline: Pipeline) -> None:
+        """Refuse one that cannot be run.
+
+        Raises:
+            UserError: Why not.
+        """
+        training.check(pipeline, self.dataset)
+
+    def _record(self, pipeline: Pipeline) -> dict[str, Any]:
+        copies = pipeline.augmentation.copies if pipeline.augmentation.steps else 0
+        return {
+            "pipeline": pipeline.model_dump(),
+            **self.context,
+            "data": {**self.context["data"], "n_augmented": copies * len(self.dataset.train)},
+            "student": {**self.context["student"], "initialisation": pipeline.student.initialisation},
+        }
