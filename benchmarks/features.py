@@ -1,7 +1,7 @@
 """How long it takes to find out the features of a dataset of 100,000 texts, and which part of it takes that.
 
-The texts are sentences of film reviews with a word of each changed, in four classes. Seconds of the processor: what else
-runs on the machine takes its share of the clock.
+The texts are sentences of film reviews with a word of each changed, in four classes. Seconds of the processor: what
+else runs on the machine takes its share of the clock.
 
     OMP_NUM_THREADS=1 python benchmarks/features.py
 """
