@@ -34,6 +34,10 @@ def test_of_one_class_there_is_no_balance() -> None:
     assert found == {**NOTHING, "n_classes": 1, "largest_class_share": 0.5}
 
 
+def test_where_no_text_is_of_any_class_there_is_no_balance() -> None:
+    assert label_features([(), ()], "sets", ["a", "b"]) == {**NOTHING, "n_classes": 2}
+
+
 def test_of_several_classes_a_text() -> None:
     found = label_features([("a", "b"), ("b",), ("b", "c"), ()], "sets", ["a", "b", "c"])
     shares = np.array([1, 3, 1]) / 5

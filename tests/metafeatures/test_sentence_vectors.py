@@ -41,6 +41,16 @@ def test_as_many_examples_are_read_as_there_are_tokens_for(monkeypatch: pytest.M
     assert len(vectors) == 2
 
 
+def test_half_precision_changes_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for precision in (torch.bfloat16, torch.float32):
+        monkeypatch.setattr(encoder, "precision", lambda precision=precision: precision)
+        found.append(embedding_features(sentence_vectors(TEXTS)))
+    assert found[0] != found[1]
+    assert found[0]["embedding"] == pytest.approx(found[1]["embedding"], abs=0.01)
+    assert found[0]["embedding_spread"] == pytest.approx(found[1]["embedding_spread"], abs=0.01)
+
+
 def test_no_global_random_state_is_touched() -> None:
     before = torch.random.get_rng_state()
     sentence_vectors(TEXTS)

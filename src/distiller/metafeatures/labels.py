@@ -27,12 +27,12 @@ def label_features(labels: Sequence[Any], kind: LabelKind, classes: Sequence[str
 
 
 def _balance(labels: Sequence[Any], kind: LabelKind, classes: Sequence[str]) -> dict[str, float | None]:
-    if not classes:
-        return dict.fromkeys(("label_entropy", "largest_class_share", "entity_share"))
     counts = Counter(name for label in labels for name in (label if isinstance(label, tuple) else (label,)))
+    if not classes or not counts:
+        return dict.fromkeys(("label_entropy", "largest_class_share", "entity_share"))
     # In order of size, so that rounding does not depend on which class came first.
     shares = np.sort([*counts.values()]) / counts.total()
-    entropy = -float((shares * np.log(shares)).sum())
+    entropy = float((shares * np.log(1 / shares)).sum())
     return {
         "label_entropy": entropy / float(np.log(len(classes))) if len(classes) > 1 else None,
         "largest_class_share": max(counts.values()) / (len(labels) if kind == "sets" else counts.total()),

@@ -20,22 +20,35 @@ def words_of(text: str) -> list[str]:
 
 def word_features(texts: Sequence[tuple[str, ...]]) -> dict[str, float | None]:
     """Of texts of one column, or of two whose words are taken together."""
-    words = [[words_of(side) for side in text] for text in texts]
-    lengths = np.array([sum(map(len, sides)) for sides in words])
-    counts = Counter(word for sides in words for side in sides for word in side)
+    lengths, overlaps, counts = [], [], Counter[str]()
+    for text in texts:
+        sides = [words_of(side) for side in text]
+        lengths.append(sum(map(len, sides)))
+        overlaps.append(_overlap(sides))
+        for side in sides:
+            counts.update(side)
     characters = sum(len(word) * count for word, count in counts.items())
+    known = [overlap for overlap in overlaps if overlap is not None]
     return {
-        "words_mean": float(lengths.mean()),
-        "words_standard_deviation": float(lengths.std()),
+        "words_mean": float(np.mean(lengths)),
+        "words_standard_deviation": float(np.std(lengths)),
         "words_ninetieth_percentile": float(np.percentile(lengths, 90)),
         "characters_per_word": characters / counts.total() if counts else None,
         **_variety(np.array([*counts.values()])),
-        "pair_overlap": _overlap(words),
+        "pair_overlap": float(np.mean(known)) if known else None,
     }
 
 
+def _overlap(sides: Sequence[Sequence[str]]) -> float | None:
+    """The Jaccard index of the words of two columns; None if there is one column, or no word."""
+    if len(sides) == 1 or not any(sides):
+        return None
+    one, other = map(set, sides)
+    return len(one & other) / len(one | other)
+
+
 def _variety(counts: NDArray[np.int64]) -> dict[str, float | None]:
-    """What is to be expected of words drawn without replacement (Hurlbert 1971, eq. 14): nothing is left to chance.
+    """What is to be expected of words drawn without replacement (Hurlbert 1971): nothing is left to chance.
 
     Args:
         counts: [different words], how often each is there.
@@ -47,11 +60,3 @@ def _variety(counts: NDArray[np.int64]) -> dict[str, float | None]:
     absent, once = (of_so_many * hypergeom.pmf(times, total, often, SAMPLE) for times in (0, 1))
     different = len(counts) - absent.sum()
     return {"type_token_ratio": float(different / SAMPLE), "once_share": float(once.sum() / different)}
-
-
-def _overlap(words: Sequence[Sequence[Sequence[str]]]) -> float | None:
-    """The mean Jaccard index of the words of two columns, over pairs that have any."""
-    pairs = [(set(sides[0]), set(sides[-1])) for sides in words if len(sides) > 1 and any(sides)]
-    if not pairs:
-        return None
-    return float(np.mean([len(one & other) / len(one | other) for one, other in pairs]))

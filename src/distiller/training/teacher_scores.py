@@ -34,7 +34,7 @@ class TeacherScores:
 
 
 def teacher_scores(plan: Plan, teacher: Teacher) -> TeacherScores:
-    """Found in the cache, or else out, which the cache then holds.
+    """From the cache, or else found out, and kept there.
 
     Raises:
         UserError: If its predictions are not finite.
