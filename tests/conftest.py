@@ -48,9 +48,15 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(scope="session")
+def features_of_datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what is found out of datasets is kept, so that runs on the same one pay for it once."""
+    return tmp_path_factory.mktemp("metafeatures")
+
+
 @pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of this test's own, but for the assets: downloads are shared by all tests."""
+def own_cache(tmp_path: Path, features_of_datasets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of this test's own, but for assets and features of datasets, which all tests share."""
     from distiller import assets
 
     downloads = assets.cache_folder() / "assets"
@@ -58,6 +64,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "cache"
     cache.mkdir()
     (cache / "assets").symlink_to(downloads, target_is_directory=True)
+    (cache / "metafeatures").symlink_to(features_of_datasets, target_is_directory=True)
     monkeypatch.setenv("DISTILLER_CACHE", str(cache))
     return cache
 

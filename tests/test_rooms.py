@@ -15,7 +15,7 @@ FLOORS = [
     {"assets"},
     {"machine", "runs"},
     {"models", "data", "tasks"},
-    {"objectives", "mapping", "augment", "store"},
+    {"objectives", "mapping", "augment", "store", "metafeatures"},
     {"pipeline"},
     {"training"},
     {"analysis"},

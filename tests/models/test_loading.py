@@ -99,6 +99,19 @@ def test_a_checkpoint_that_has_lost_weights_is_not_filled_with_random_ones(
     assert ("more)" in message) == (len(weights) - len(kept) > 1)
 
 
+def test_an_encoder_alone_is_loaded_whole_or_not_at_all(tmp_path: Path) -> None:
+    AutoModel.from_config(TINY).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    loaded = models.load_encoder(str(tmp_path), "here", torch.bfloat16)
+    assert not loaded.training
+    assert all(torch.equal(loaded.state_dict()[name], weight.bfloat16()) for name, weight in weights.items())
+    lost, _ = weights.popitem()
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError) as refusal:
+        models.load_encoder(str(tmp_path), "here", torch.bfloat16)
+    assert str(refusal.value).startswith(f"here: '{tmp_path}' is damaged: its weights lack {lost}")
+
+
 @pytest.mark.parametrize("head", [{}, {"num_labels": 3}])
 def test_a_config_of_another_width_than_the_weights_is_refused(tmp_path: Path, head: dict[str, Any]) -> None:
     BertForSequenceClassification(TINY).save_pretrained(tmp_path)

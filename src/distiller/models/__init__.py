@@ -25,6 +25,7 @@ from distiller.models.latency import BATCH, Latency, measure
 from distiller.models.loading import (
     load_classifier,
     load_config,
+    load_encoder,
     load_tokenizer,
     longest_text,
     quiet,
@@ -60,6 +61,7 @@ __all__ = [
     "joined_features",
     "load_classifier",
     "load_config",
+    "load_encoder",
     "load_masked_language_model",
     "load_tokenizer",
     "load_translation_model",

@@ -41,6 +41,11 @@ class StudentConfig(Config):
     layers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
     init: Literal["pretrained", "teacher", "random"] = "pretrained"
 
+    @property
+    def initialisation(self) -> Literal["pretrained", "teacher", "random", "own checkpoint"]:
+        """What its weights are before it learns."""
+        return "own checkpoint" if self.model is not None and self.init == "pretrained" else self.init
+
     @model_validator(mode="after")
     def _one_origin(self) -> "StudentConfig":
         if (self.model is None) == (self.layers is None):

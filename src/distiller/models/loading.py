@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoTokenizer,
@@ -162,6 +163,24 @@ def load_classifier(
             **head,
         )
     refuse_drawn(loaded, info, model, place, new_head=bool(head))
+    loaded.eval()
+    return loaded
+
+
+def load_encoder(model: str, place: str, dtype: torch.dtype) -> PreTrainedModel:
+    """The encoder of `model` without a head, in that precision.
+
+    Raises:
+        UserError: At `place`, if it cannot be loaded whole from safetensors.
+    """
+    loaded: PreTrainedModel
+    with read_from(model, place), seeded(0):
+        loaded, info = AutoModel.from_pretrained(
+            locate(model), dtype=dtype, use_safetensors=True, output_loading_info=True
+        )
+    lacking = sorted(info["missing_keys"])
+    if lacking:
+        raise UserError(place, f"{model!r} is damaged: its weights lack {lacking[0]}; save the model again")
     loaded.eval()
     return loaded
 

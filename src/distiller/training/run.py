@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from distiller import data, models, tasks
+from distiller import data, metafeatures, models, tasks
 from distiller.data import Examples
 from distiller.errors import UserError
 from distiller.files import check_folder
@@ -93,7 +93,7 @@ def _run(pipeline: Pipeline, out: Path, *, resume: bool, until: int | None, time
     if finished is not None:
         return finished
     record = new_record(pipeline.model_dump(), pipeline.seed)
-    record.data = plan.dataset.describe()
+    record.data = {**plan.dataset.describe(), "features": metafeatures.of_dataset(plan.dataset)}
     reset_peak_memory()
     pipeline.to_yaml(out / PIPELINE)
     inputs.keep(out, found)
@@ -101,7 +101,8 @@ def _run(pipeline: Pipeline, out: Path, *, resume: bool, until: int | None, time
         teacher = prepare(plan, found["teacher"])
         record.teacher = {"model": pipeline.teacher.model, **models.describe(teacher.model)}
         student, course = _learn(plan, teacher, record, out, until)
-        record.student = models.describe(student)
+        record.student = {**models.describe(student), "initialisation": pipeline.student.initialisation}
+        record.student["size_ratio"] = record.student["parameters"] / record.teacher["parameters"]
         _note(plan, teacher, course, record)
         if course.epochs == pipeline.training.epochs:
             _measure(plan, teacher, student, record, out, timed=timed)
@@ -315,12 +316,12 @@ def _as_both_read(plan: Plan, splits: list[Examples]) -> tuple[Encoded, Tokens]:
 
 def _note(plan: Plan, teacher: Teacher, course: Course, record: RunRecord) -> None:
     """What is known as soon as some epochs are done."""
-    scores = teacher_scores(plan, teacher)
-    record.teacher[SIZE] = scores.pop(SIZE)
+    found = teacher_scores(plan, teacher)
+    record.teacher |= {**found.described, "validation_score": found.scores["validation"][plan.metric]}
     record.metrics |= {
         "primary": plan.metric,
         "epochs": course.epochs,
-        "teacher": scores,
+        "teacher": found.scores,
         "history": course.history,
     }
     record.cost = {

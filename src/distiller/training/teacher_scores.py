@@ -1,14 +1,14 @@
-"""What a teacher scores and weighs: found out once for each teacher and dataset, and kept in the cache for all runs."""
+"""What a teacher scores, how sure it is, and what it weighs: found out once for each teacher and dataset, and kept."""
 
 import hashlib
 import json
 import tempfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from distiller import models
+from distiller import metafeatures, models
 from distiller.assets import cache_folder
 from distiller.files import write_json
 from distiller.training.evaluation import judged, settle
@@ -20,30 +20,48 @@ from distiller.version import __version__
 SIZE = "size_mb"
 
 
-def teacher_scores(plan: Plan, teacher: Teacher) -> dict[str, Any]:
-    """Every metric on `validation` and `test`, and `size_mb`: megabytes of the teacher saved as a student is.
+@dataclass(frozen=True)
+class TeacherScores:
+    """What is found out of a teacher.
+
+    Attributes:
+        scores: Every metric on `validation` and `test`.
+        described: `size_mb`, megabytes of it saved as a student is, and `confidence` and `entropy` on validation.
+    """
+
+    scores: dict[str, dict[str, float]]
+    described: dict[str, float | None]
+
+
+def teacher_scores(plan: Plan, teacher: Teacher) -> TeacherScores:
+    """From the cache, or else found out, and kept there.
 
     Raises:
         UserError: If its predictions are not finite.
     """
     path = cache_folder() / "scores" / f"{_key(plan, teacher)}.json"
     try:
-        return {**json.loads(path.read_text(encoding="utf-8"))}
-    except (OSError, ValueError):
+        return TeacherScores(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         found = _found_out(plan, teacher)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, found)
+    write_json(path, asdict(found))
     return found
 
 
-def _found_out(plan: Plan, teacher: Teacher) -> dict[str, Any]:
+def _found_out(plan: Plan, teacher: Teacher) -> TeacherScores:
     task, reader, model = plan.task, plan.teacher_reader, teacher.model
     splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
     read = {name: encode([split], plan.classes, task, reader) for name, split in splits.items()}
     if task.is_settled and task.threshold(model.config) is None:
         settle(model, read["validation"], task, "teacher.model")
-    scores = {name: task.scores(judged(model, split, task, "teacher.model")) for name, split in read.items()}
-    return {**scores, SIZE: round(_saved_size(plan, teacher) / 1e6, 2)}
+    said = {name: judged(model, split, task, "teacher.model") for name, split in read.items()}
+    return TeacherScores(
+        scores={name: task.scores(predictions) for name, predictions in said.items()},
+        described={
+            SIZE: round(_saved_size(plan, teacher) / 1e6, 2),
+            **metafeatures.of_predictions(said["validation"], task),
+        },
+    )
 
 
 def _saved_size(plan: Plan, teacher: Teacher) -> int:
@@ -57,6 +75,7 @@ def _key(plan: Plan, teacher: Teacher) -> str:
     reader = plan.teacher_reader
     content = {
         "version": __version__,
+        "features": metafeatures.VERSION,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "teacher": teacher.fingerprint,
