@@ -8,6 +8,7 @@ from distiller.version import __version__
 _ROOM_OF = {
     "Analysis": "distiller.analysis",
     "Pipeline": "distiller.pipeline",
+    "Recommender": "distiller.recommend",
     "RunResult": "distiller.training",
     "UserError": "distiller.errors",
     "SearchConfig": "distiller.search",
@@ -20,6 +21,7 @@ _ROOM_OF = {
 __all__ = [
     "Analysis",
     "Pipeline",
+    "Recommender",
     "RunResult",
     "SearchConfig",
     "SearchResult",

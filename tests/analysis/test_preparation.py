@@ -134,7 +134,7 @@ def test_what_always_changes_together_is_one_choice_and_said_so() -> None:
     frame = runs(**{"pipeline.training.epochs": [3, 5] * 6})
     table = prepare(frame)
     assert [choice.name for choice in table.choices] == ["mapping.type"]
-    assert any("training.epochs changes exactly when mapping.type does" in note for note in table.notes)
+    assert any("training.epochs changes exactly when mapping.type does" in note for note in table.notes_of_choices)
 
 
 def test_many_numbers_are_a_range_by_orders_of_magnitude_if_it_is_wide() -> None:
@@ -195,7 +195,7 @@ def test_steps_that_are_no_list_are_refused_with_the_field() -> None:
     ],
 )
 def test_why_nothing_is_said_of_a_field_is_said(values: list[object], said: str) -> None:
-    notes = prepare(runs(**{"pipeline.mapping.kind": values})).notes
+    notes = prepare(runs(**{"pipeline.mapping.kind": values})).notes_of_choices
     assert f"{said}, so that nothing is said of it: mapping.kind." in notes
 
 

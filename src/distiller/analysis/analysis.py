@@ -92,7 +92,7 @@ def analyze(frame: pd.DataFrame, seed: int = 0) -> Analysis:
     return Analysis(
         about,
         sentences(about, shares, compared),
-        [*table.notes, *_not_modelled(table, surrogate)],
+        [*table.notes, *table.notes_of_choices, *_not_modelled(table, surrogate)],
         importance[IMPORTANCE],
         compared,
         preference.winners(table, surrogate),
@@ -137,7 +137,10 @@ def _nothing(about: dict[str, Any], table: Table, reason: str) -> Analysis:
         "cells": preference.CELLS,
     }
     return Analysis(
-        about, [reason], table.notes, **{name: pd.DataFrame(columns=columns) for name, columns in empty.items()}
+        about,
+        [reason],
+        [*table.notes, *table.notes_of_choices],
+        **{name: pd.DataFrame(columns=columns) for name, columns in empty.items()},
     )
 
 

@@ -38,7 +38,8 @@ class Table:
         choices: What differed between pipelines.
         counts: How many runs of each status there were, and how many are used.
         completed: Shape [imputations, runs]: outcomes again, with what pruned runs may have come to once that is drawn.
-        notes: What was left out, joined or assumed, in sentences.
+        notes: Which runs were left out, or what was assumed of them, in sentences.
+        notes_of_choices: Which choices were joined or left out.
     """
 
     frame: pd.DataFrame
@@ -50,6 +51,7 @@ class Table:
     counts: dict[str, int]
     completed: Array
     notes: list[str] = field(default_factory=list)
+    notes_of_choices: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -103,6 +105,7 @@ class Table:
             self.counts,
             self.completed[:, rows],
             self.notes,
+            self.notes_of_choices,
         )
 
 
@@ -134,7 +137,7 @@ def prepare(frame: pd.DataFrame) -> Table:
     choices, said = find_choices(kept)
     count = dataset[used].nunique()
     if count > DATASETS_AT_MOST:
-        said.append(
+        notes.append(
             f"Of {count} datasets the {DATASETS_AT_MOST - 1} with most runs are told apart; the others are taken"
             f" together as {OTHERS!r}."
         )
@@ -147,7 +150,8 @@ def prepare(frame: pd.DataFrame) -> Table:
         choices,
         counts,
         retention[used].to_numpy(float)[None],
-        [*notes, *said],
+        notes,
+        said,
     )
 
 

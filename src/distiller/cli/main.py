@@ -16,6 +16,8 @@ from distiller.cli.distill import distill
 from distiller.cli.doctor import doctor
 from distiller.cli.evaluate import evaluate
 from distiller.cli.finetune import finetune
+from distiller.cli.knowledge import knowledge
+from distiller.cli.recommend import recommend
 from distiller.cli.runs import runs
 from distiller.cli.search import search
 from distiller.cli.store import store
@@ -33,10 +35,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, finetune, distill, evaluate, search, analyze, augment, adapt_masked_lm, doctor):
+for command in (demo, finetune, distill, evaluate, search, analyze, recommend, augment, adapt_masked_lm, doctor):
     app.command()(command)
 app.add_typer(store, name="store")
 app.add_typer(runs, name="runs")
+app.add_typer(knowledge, name="knowledge")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so

@@ -12,3 +12,7 @@ Changes = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to leave the results in.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that is in --out.")]
+KnowledgeFolder = Annotated[
+    Path | None,
+    typer.Option("--knowledge", metavar="DIR", help="Known runs; else those in DISTILLER_KNOWLEDGE or in the cache."),
+]

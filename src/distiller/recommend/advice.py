@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distiller.errors import UserError
+from distiller.files import write_json
 from distiller.pipeline import Pipeline
 from distiller.recommend.cost import expected_seconds
 from distiller.recommend.familiarity import Familiarity, familiarity
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Describe = Callable[[Sequence[Pipeline]], pd.DataFrame]
+FILE = "recommendations.json"
 PARTS_APART = 2
 REFUSED_AT_MOST = 25
 PART_REASONS, DATASET_REASONS = 2, 2
@@ -55,6 +58,20 @@ class Advice:
 
     recommendations: list[Recommendation]
     notes: list[str]
+
+    def write(self, folder: Path) -> None:
+        """Leave `folder`/1.yaml and so on, and all that is known of them in `folder`/recommendations.json."""
+        said = []
+        for place, each in enumerate(self.recommendations, start=1):
+            each.pipeline.to_yaml(folder / f"{place}.yaml")
+            numbers = {name: getattr(each, name) for name in ("expected", "low", "high", "seconds", "reasons")}
+            said.append({"pipeline": f"{place}.yaml", **numbers})
+        write_json(folder / FILE, {"recommendations": said, "notes": self.notes})
+
+    def lines(self) -> list[str]:
+        """Reasons and notes, to be read."""
+        reasons = [f"{place}: {'; '.join(each.reasons)}." for place, each in enumerate(self.recommendations, start=1)]
+        return [*(line for line, each in zip(reasons, self.recommendations, strict=True) if each.reasons), *self.notes]
 
 
 def advise(

@@ -13,6 +13,7 @@ LEVEL = 0.8
 SLOPE = 1e-3
 """So much a standard deviation of scores adds wherever nothing else tells runs apart: higher scores stay higher."""
 TINY = 1e-9
+GROUPS = 10
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,12 @@ class Calibration:
 
 def calibrate(known: Known, score: Array) -> Calibration:
     """Learn what scores mean from those of known runs, each given by learners that did not see its dataset."""
-    from sklearn.isotonic import IsotonicRegression
-
     groups = pd.Series(known.outcome).groupby(known.dataset)
     middle, spread = groups.median(), groups.std()
     of_run = pd.Series(known.dataset)
     weight = 1 / of_run.map(of_run.value_counts()).to_numpy(float)
     apart = (known.outcome - of_run.map(middle).to_numpy(float)) / of_run.map(spread).to_numpy(float)
-    rising = IsotonicRegression(out_of_bounds="clip").fit(score, apart, sample_weight=weight)
-    knots = np.asarray(rising.X_thresholds_, float), np.asarray(rising.y_thresholds_, float)
+    knots = _rising(score, apart, weight)
     scale = max(float(score.std()), TINY)
     draft = Calibration(knots, middle, spread, (0.0, 0.0), (0.0, 0.0), scale)
     foretold = draft._apart(score)
@@ -75,6 +73,16 @@ def calibrate(known: Known, score: Array) -> Calibration:
     others = {name: (middle.drop(name).mean(), _typical(spread.drop(name))) for name in middle.index}
     expected = np.array([others[name][0] + others[name][1] * each for name, each in zip(of_run, foretold, strict=True)])
     return Calibration(knots, middle, spread, _ends(known.outcome - expected, weight), at_home, scale)
+
+
+def _rising(score: Array, apart: Array, weight: Array) -> tuple[Array, Array]:
+    """Means of runs whose scores are alike, made to rise with the score: where they lie, and what they are."""
+    from sklearn.isotonic import isotonic_regression
+
+    groups = np.array_split(np.argsort(score, kind="stable"), min(GROUPS, len(score)))
+    places, means = (np.array([np.average(of[some], weights=weight[some]) for some in groups]) for of in (score, apart))
+    places, first = np.unique(places, return_index=True)
+    return places, np.asarray(isotonic_regression(means[first]), np.float64)
 
 
 def _typical(spread: pd.Series) -> float:

@@ -1,5 +1,7 @@
 """The dataset, teacher and student that a recommendation is asked for, as a run record would have them."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,29 @@ from distiller import data, metafeatures, models, tasks, training
 from distiller.data import Dataset
 from distiller.pipeline import Pipeline
 from distiller.runs import flat
+
+LAYERS = re.compile(r"\d+(,\d+)*")
+
+
+def base_of(data: str, teacher: str, student: str, changes: Sequence[str] = ()) -> Pipeline:
+    """The pipeline that names data, teacher and student, as a command line has them.
+
+    Args:
+        data: What `data.source` may be.
+        teacher: What `teacher.model` may be.
+        student: What `student.model` may be, or the teacher's layers that it keeps, such as 0,2,4.
+        changes: `dotted.key=value` of further fields, such as task=regression.
+
+    Raises:
+        UserError: If that is no pipeline.
+    """
+    layers = LAYERS.fullmatch(student)
+    content = {
+        "data": {"source": data},
+        "teacher": {"model": teacher},
+        "student": {"layers": [int(layer) for layer in student.split(",")]} if layers else {"model": student},
+    }
+    return Pipeline.from_text(json.dumps(content), "recommend", [*changes])
 
 
 @dataclass(frozen=True)

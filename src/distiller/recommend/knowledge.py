@@ -1,0 +1,150 @@
+"""Knowledge: a folder of run records that recommendations are made from, which grows by studies."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from distiller.analysis.table import DATASET, prepare
+from distiller.assets import cache_folder
+from distiller.errors import UserError
+from distiller.files import write_json, write_text
+from distiller.recommend.known import Known, known_runs
+from distiller.runs import load
+
+VERSION = 1
+VERSION_FILE, STUDIES = "knowledge.json", "*.jsonl"
+PLACE = "DISTILLER_KNOWLEDGE"
+ID = "id"
+
+
+def knowledge_folder() -> Path:
+    """`DISTILLER_KNOWLEDGE`, or a folder of the cache."""
+    return Path(os.environ.get(PLACE) or cache_folder() / "knowledge")
+
+
+def add(paths: list[Path], folder: Path) -> int:
+    """Add the finished runs under some paths to a knowledge folder: how many were not there yet.
+
+    They become one file of JSON lines, written whole, named by its content; adding it again changes nothing.
+
+    Raises:
+        UserError: If there are no such runs, they say nothing of their data or pipelines, or the folder is of another
+            version.
+    """
+    _check_version(folder)
+    frame = _finished(load(paths[0], *paths[1:]), ", ".join(map(str, paths)))
+    there = set(_frame(folder)[ID].astype(str)) if _studies(folder) else set()
+    new = frame[~frame[ID].astype(str).isin(there)]
+    if not len(new):
+        return 0
+    lines = [json.dumps(_row(row), sort_keys=True, ensure_ascii=False) for row in new.to_dict("records")]
+    text = "\n".join(lines) + "\n"
+    write_json(folder / VERSION_FILE, {"version": VERSION})
+    write_text(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.jsonl", text)
+    return len(new)
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """All runs of a knowledge folder, or of any folder or table of run records.
+
+    Raises:
+        UserError: If there are none, or it is of another version.
+    """
+    _check_version(folder)
+    if folder.is_dir() and _studies(folder):
+        return _frame(folder)
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        raise UserError(
+            str(folder), "holds no known runs; add some with `distiller knowledge add RUNS…`, or name --knowledge"
+        )
+    return load(folder)
+
+
+def listing(frame: pd.DataFrame) -> pd.DataFrame:
+    """By dataset: `runs`, `teachers` and `students` told apart, and the `median` and `best` retention."""
+    known = known_runs(frame)
+    rows = []
+    for name in known.names:
+        here = known.of(known.dataset == name)
+        rows.append(
+            {
+                "dataset": name,
+                "runs": len(here),
+                "pipelines": len(np.unique(here.pipelines)),
+                "teachers": _different(here, "teacher.model"),
+                "examples": _middle(here, "data.n_train"),
+                "median": float(np.median(here.outcome)),
+                "best": float(here.outcome.max()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _different(known: Known, column: str) -> int:
+    return int(known.frame[column].nunique()) if column in known.frame else 0
+
+
+def _middle(known: Known, column: str) -> float | None:
+    if column not in known.frame:
+        return None
+    middle = pd.to_numeric(known.frame[column], errors="coerce").median()
+    return None if pd.isna(middle) else float(middle)
+
+
+def _studies(folder: Path) -> list[Path]:
+    return sorted(folder.glob(STUDIES)) if folder.is_dir() else []
+
+
+def _frame(folder: Path) -> pd.DataFrame:
+    first, *others = _studies(folder)
+    return load(first, *others)
+
+
+def _check_version(folder: Path) -> None:
+    file = folder / VERSION_FILE
+    if not file.exists():
+        return
+    try:
+        version = json.loads(file.read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(str(file), "says no version; add the studies to a new folder") from error
+    if version != VERSION:
+        raise UserError(
+            str(file), f"is of version {version!r}, and this is for {VERSION}; name another --knowledge, or update"
+        )
+
+
+def _finished(frame: pd.DataFrame, place: str) -> pd.DataFrame:
+    """Those that recommendations can be made from, each with an id."""
+    if not any(str(name).startswith("pipeline.") for name in frame):
+        raise UserError(place, "has no column that begins with `pipeline.`; map it first: `distiller runs import`")
+    table = prepare(frame)
+    rows = table.of(table.measured).frame
+    if not len(rows):
+        raise UserError(place, "has no finished run with a retention; let some finish first")
+    if not any(name in rows for name in DATASET):
+        raise UserError(place, f"does not say on which data each run was; add a column {DATASET[0]}")
+    own = rows[ID].astype(str) if ID in rows else pd.Series("", index=rows.index)
+    return rows.assign(**{ID: own.where(own.str.len() > 0, [_digest(row) for row in rows.to_dict("records")])})
+
+
+def _digest(row: dict[Any, Any]) -> str:
+    return hashlib.sha256(json.dumps(_row(row), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _row(row: dict[Any, Any]) -> dict[str, Any]:
+    """What a run says, as JSON holds it."""
+    return {str(name): _plain(value) for name, value in row.items() if not _is_missing(value)}
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and not np.isfinite(value))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from distiller import UserError
+from distiller.recommend import knowledge
+from recommend_tables import runs
+
+
+def table(frame: pd.DataFrame, path: Path) -> Path:
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_studies_add_up_and_none_counts_twice(tmp_path: Path) -> None:
+    first, second = table(runs(seed=0), tmp_path / "a.csv"), table(runs(seed=1), tmp_path / "b.csv")
+    folder = tmp_path / "known"
+    assert knowledge.add([first], folder) == 480
+    assert knowledge.add([first, second], folder) == 480
+    assert knowledge.add([second], folder) == 0
+    assert len(knowledge.read(folder)) == 960
+
+
+def test_what_is_read_is_what_was_added(tmp_path: Path) -> None:
+    frame = runs()
+    knowledge.add([table(frame, tmp_path / "a.csv")], tmp_path / "known")
+    read = knowledge.read(tmp_path / "known").set_index("id").loc[frame["id"]]
+    np.testing.assert_array_equal(read["retention"], frame["retention"])
+    assert (
+        read["pipeline.objective.intermediate.type"].tolist() == frame["pipeline.objective.intermediate.type"].tolist()
+    )
+
+
+def test_runs_that_did_not_finish_are_not_kept(tmp_path: Path) -> None:
+    frame = runs()
+    frame.loc[:9, "status"] = "pruned"
+    frame.loc[10:14, "retention"] = np.nan
+    assert knowledge.add([table(frame, tmp_path / "a.csv")], tmp_path / "known") == len(frame) - 15
+
+
+def test_runs_without_an_id_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
+    path = table(runs().drop(columns="id"), tmp_path / "a.csv")
+    assert knowledge.add([path], tmp_path / "known") == 480
+    assert knowledge.add([path], tmp_path / "known") == 0
+
+
+def test_a_listing_counts_what_is_there_of_each_dataset(tmp_path: Path) -> None:
+    frame = runs(datasets=2, each=30)
+    listed = knowledge.listing(frame).set_index("dataset")
+    for name, rows in frame.groupby("data.source"):
+        assert listed.loc[name, "runs"] == 30
+        assert listed.loc[name, "best"] == rows["retention"].max()
+        assert listed.loc[name, "median"] == pytest.approx(rows["retention"].median())
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (runs()[["id", "retention", "data.source"]], "runs import"),
+        (runs().assign(retention=np.nan), "no finished run"),
+        (runs().drop(columns="data.source"), "on which data"),
+        (runs().drop(columns="retention"), "retention"),
+    ],
+)
+def test_foreign_tables_are_refused_and_nothing_is_written(frame: pd.DataFrame, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        knowledge.add([table(frame, tmp_path / "a.csv")], tmp_path / "known")
+    assert not (tmp_path / "known").exists()
+
+
+def test_an_empty_folder_says_how_to_fill_it(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(UserError, match="knowledge add"):
+            knowledge.read(folder)
+
+
+@pytest.mark.parametrize("content", [json.dumps({"version": 2}), "{", json.dumps([])])
+def test_another_version_is_refused_by_all(content: str, tmp_path: Path) -> None:
+    path, folder = table(runs(), tmp_path / "a.csv"), tmp_path / "known"
+    knowledge.add([path], folder)
+    (folder / "knowledge.json").write_text(content)
+    with pytest.raises(UserError, match="version"):
+        knowledge.read(folder)
+    with pytest.raises(UserError, match="version"):
+        knowledge.add([path], folder)
