@@ -94,9 +94,8 @@ def advise(
     rows = describe(asked)
     foretold = recommender.foretell(rows)
     like = familiarity(recommender.known, rows)
-    order = _safe(recommender, asked, rows, count) if like.strange else np.argsort(-foretold["expected"].to_numpy())
     parts = [parts_of(pipeline) for pipeline in asked]
-    chosen = _diverse(asked, parts, order, check, count)
+    chosen = choose(recommender, asked, rows, check, count)
     seconds = expected_seconds(recommender.known.frame, rows)
     return Advice(
         [
@@ -115,6 +114,33 @@ def advise(
         ],
         _notes(like, recommender),
     )
+
+
+def choose(
+    recommender: "Recommender",
+    asked: Sequence[Pipeline],
+    rows: pd.DataFrame,
+    check: Callable[[Pipeline], None],
+    count: int,
+) -> list[int]:
+    """Which of some pipelines to try, the best first; no two are alike but for one part, while there are others.
+
+    On a dataset that is unlike all known ones they are a portfolio that is safe there.
+
+    Args:
+        recommender: Fitted.
+        asked: The pipelines.
+        rows: What run records would have of them.
+        check: Raises UserError for a pipeline that cannot be run.
+        count: How many at most.
+
+    Raises:
+        UserError: If none can be run.
+    """
+    strange = familiarity(recommender.known, rows).strange
+    expected = recommender.predict(rows).to_numpy(float)
+    order = _safe(recommender, rows, count) if strange else np.argsort(-expected, kind="stable")
+    return _diverse(asked, [parts_of(pipeline) for pipeline in asked], order, check, count)
 
 
 def _diverse(
@@ -148,7 +174,7 @@ def _apart(one: dict[str, str], other: dict[str, str]) -> int:
     return sum(one[name] != other[name] for name in one)
 
 
-def _safe(recommender: "Recommender", asked: Sequence[Pipeline], rows: pd.DataFrame, count: int) -> list[int]:
+def _safe(recommender: "Recommender", rows: pd.DataFrame, count: int) -> list[int]:
     """A portfolio: each next pipeline is the one with which the best of all is best, in the mean of known datasets."""
     known = recommender.known
     contexts = [name for name in known.frame if str(name).startswith("data.")]
@@ -162,7 +188,7 @@ def _safe(recommender: "Recommender", asked: Sequence[Pipeline], rows: pd.DataFr
     table = np.array(apart)
     chosen: list[int] = []
     reached = np.zeros(len(table))
-    for _ in range(min(len(asked), count + REFUSED_AT_MOST)):
+    for _ in range(min(len(rows), count + REFUSED_AT_MOST)):
         gains = np.maximum(table, reached[:, None]).mean(axis=0) + 1e-6 * table.mean(axis=0)
         gains[chosen] = -np.inf
         chosen.append(int(np.argmax(gains)))

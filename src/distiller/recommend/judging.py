@@ -10,11 +10,11 @@ from scipy.stats import t as student_t
 
 from distiller.recommend.inputs import Inputs
 from distiller.recommend.known import Known
-from distiller.recommend.learners import LEARNERS, MIXTURES, POWER, scores, standing
+from distiller.recommend.learners import LEARNERS, MIXTURES, POWER, learn, standing
 
 Array = NDArray[np.float64]
 TOP = 5
-FOLDS_AT_MOST = 8
+FOLDS_AT_MOST = 5
 BEYOND_DOUBT = 0.95
 
 
@@ -65,8 +65,8 @@ def leave_out(known: Known, seed: int) -> LeftOut:
         rest = known.of(~held).thinned(np.random.default_rng(seed))
         inputs = Inputs.learn(rest.frame, rest.dataset)
         target = standing(rest.outcome, rest.dataset) ** POWER
-        asked = inputs.matrix(known.of(held).frame)
-        for name, each in scores(tuple(LEARNERS), inputs.matrix(rest.frame), target, asked, seed).items():
+        learned = learn([*LEARNERS], inputs.matrix(rest.frame), target, seed)
+        for name, each in learned.scores(inputs.matrix(known.of(held).frame)).items():
             foretold[name][held] = each
     return LeftOut(foretold, *(_by_dataset(known, foretold, judge) for judge in (gain, _spearman)))
 

@@ -11,7 +11,7 @@ from distiller.errors import UserError
 
 Array = NDArray[np.float64]
 RUNS_AT_LEAST = 4
-RUNS_AT_MOST = 2000
+RUNS_AT_MOST = 1500
 FEATURES_VERSION = "data.features.version"
 
 

@@ -4,7 +4,8 @@ All learn how a run stands among those on its dataset, never retention itself: d
 do. What counts is to tell good from better: the target is a power of the rank.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,20 +23,33 @@ def standing(outcome: Array, dataset: NDArray[np.str_]) -> Array:
     return np.asarray(pd.Series(outcome).groupby(dataset).rank(pct=True), np.float64)
 
 
-def scores(mixture: tuple[str, ...], inputs: Array, target: Array, asked: Array, seed: int) -> dict[str, Array]:
-    """What each learner of a mixture foretells of other runs, shape [asked].
+@dataclass(frozen=True)
+class Learned:
+    """Learners that have learned from the same runs, and how their inputs are scaled."""
+
+    models: dict[str, Any]
+    mean: Array
+    spread: Array
+
+    def scores(self, asked: Array) -> dict[str, Array]:
+        """What each foretells of runs whose inputs are [asked, columns]; shape [asked]."""
+        scaled = (asked - self.mean) / self.spread
+        return {name: np.asarray(model.predict(scaled), np.float64) for name, model in self.models.items()}
+
+
+def learn(mixture: Sequence[str], inputs: Array, target: Array, seed: int) -> Learned:
+    """Let the learners of a mixture learn.
 
     Args:
         mixture: Names of learners.
         inputs: Shape [runs, columns].
         target: Shape [runs].
-        asked: Shape [asked, columns].
         seed: Of what is drawn by lot.
     """
     mean, spread = inputs.mean(axis=0), inputs.std(axis=0)
     spread[spread == 0] = 1.0
-    known, other = (inputs - mean) / spread, (asked - mean) / spread
-    return {name: np.asarray(LEARNERS[name](seed).fit(known, target).predict(other), np.float64) for name in mixture}
+    scaled = (inputs - mean) / spread
+    return Learned({name: LEARNERS[name](seed).fit(scaled, target) for name in mixture}, mean, spread)
 
 
 def _linear(_: int) -> Any:

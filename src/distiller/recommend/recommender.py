@@ -16,7 +16,7 @@ from distiller.recommend.calibration import calibrate
 from distiller.recommend.inputs import Inputs
 from distiller.recommend.judging import leave_out
 from distiller.recommend.known import known_runs
-from distiller.recommend.learners import MIXTURES, POWER, scores, standing
+from distiller.recommend.learners import MIXTURES, POWER, learn, standing
 from distiller.recommend.subject import Subject
 from distiller.tasks import TaskName
 
@@ -46,8 +46,10 @@ class Recommender:
         self.known = known_runs(frame)
         self.left_out = leave_out(self.known, self.seed)
         self.mixture = self.left_out.chosen
-        self._learned = self.known.thinned(np.random.default_rng(self.seed))
-        self._inputs = Inputs.learn(self._learned.frame, self._learned.dataset)
+        some = self.known.thinned(np.random.default_rng(self.seed))
+        self._inputs = Inputs.learn(some.frame, some.dataset)
+        target = standing(some.outcome, some.dataset) ** POWER
+        self._learned = learn(MIXTURES[self.mixture], self._inputs.matrix(some.frame), target, self.seed)
         self._calibration = calibrate(self.known, self._mixed(self.left_out.scores))
         return self
 
@@ -68,12 +70,8 @@ class Recommender:
         """
         if not any(str(name).startswith("pipeline.") for name in frame):
             raise UserError("pipeline", "no column of the table of runs begins so; give run records")
-        learned = self._learned
-        target = standing(learned.outcome, learned.dataset) ** POWER
-        parts = scores(
-            MIXTURES[self.mixture], self._inputs.matrix(learned.frame), target, self._inputs.matrix(frame), self.seed
-        )
-        return self._calibration.retention(self._mixed(parts), names_of_data(frame), frame.index)
+        score = self._mixed(self._learned.scores(self._inputs.matrix(frame)))
+        return self._calibration.retention(score, names_of_data(frame), frame.index)
 
     def recommend(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from transformers import PretrainedConfig
 
 from distiller import data, metafeatures, models, tasks, training
 from distiller.data import Dataset
@@ -44,11 +45,13 @@ class Subject:
     Attributes:
         base: The pipeline that names it.
         dataset: Read once.
-        context: The parts `data`, `teacher` and `student` of a run record, as far as they are known before a run.
+        teacher: Its config.
+        context: The parts `data` and `teacher` of a run record, as far as they are known before a run.
     """
 
     base: Pipeline
     dataset: Dataset
+    teacher: PretrainedConfig
     context: dict[str, dict[str, Any]]
 
     @classmethod
@@ -59,21 +62,25 @@ class Subject:
             UserError: If the data or a model is not usable.
         """
         task = tasks.build(base.task)
-        config = models.load_config(base.teacher.model, "teacher.model", task.head_kind)
-        teacher = models.described(config, task.head_kind)
-        student = models.outline(base.student, config, task.head_kind)
-        student["size_ratio"] = student["parameters"] / teacher["parameters"]
+        teacher = models.load_config(base.teacher.model, "teacher.model", task.head_kind)
+        models.outline(base.student, teacher, task.head_kind)  # refuses a student before anything takes time
         dataset = data.load(base.data, task.label_kind, base.seed)
         context = {
             "data": {**dataset.describe(), "features": metafeatures.of_dataset(dataset)},
-            "teacher": {"model": base.teacher.model, **teacher},
-            "student": student,
+            "teacher": {"model": base.teacher.model, **models.described(teacher, task.head_kind)},
         }
-        return cls(base, dataset, context)
+        return cls(base, dataset, teacher, context)
 
     def describe(self, pipelines: Sequence[Pipeline]) -> pd.DataFrame:
         """Rows as run records have them before a run."""
-        return pd.DataFrame([dict(flat(self._record(pipeline))) for pipeline in pipelines])
+        students: dict[str, dict[str, Any]] = {}
+        for pipeline in pipelines:
+            config = pipeline.student
+            if config.model_dump_json() not in students:
+                kind = tasks.build(pipeline.task).head_kind
+                students[config.model_dump_json()] = models.outline(config, self.teacher, kind)
+        records = [self._record(pipeline, students[pipeline.student.model_dump_json()]) for pipeline in pipelines]
+        return pd.DataFrame([dict(flat(record)) for record in records])
 
     def check(self, pipeline: Pipeline) -> None:
         """Refuse one that cannot be run.
@@ -83,11 +90,15 @@ class Subject:
         """
         training.check(pipeline, self.dataset)
 
-    def _record(self, pipeline: Pipeline) -> dict[str, Any]:
+    def _record(self, pipeline: Pipeline, student: dict[str, Any]) -> dict[str, Any]:
         copies = pipeline.augmentation.copies if pipeline.augmentation.steps else 0
         return {
             "pipeline": pipeline.model_dump(),
             **self.context,
             "data": {**self.context["data"], "n_augmented": copies * len(self.dataset.train)},
-            "student": {**self.context["student"], "initialisation": pipeline.student.initialisation},
+            "student": {
+                **student,
+                "size_ratio": student["parameters"] / self.context["teacher"]["parameters"],
+                "initialisation": pipeline.student.initialisation,
+            },
         }

@@ -42,7 +42,8 @@ class SearchConfig(Config):
     `parameters` (the less the better); with several, the answer is a front. The search ends when `trials` have ended,
     or `timeout` has passed, or trials have cost `budget` seconds of training together. `pruner: asha` stops trials that
     are not among the best `1/reduction` of those that have come as far: after `rung`, `reduction · rung`, … epochs.
-    `first` are points that are tried before the sampler proposes any: what fields of the space are there.
+    `first` are points that are tried before the sampler proposes any: what fields of the space are there. `knowledge`
+    is a folder of known runs, by which `warm` points are chosen that are tried after these.
     """
 
     base: str
@@ -56,6 +57,8 @@ class SearchConfig(Config):
     timeout: Annotated[float, Field(gt=0), BeforeValidator(seconds)] | None = None
     budget: Annotated[float, Field(gt=0), BeforeValidator(seconds)] | None = None
     first: list[dict[str, Any]] = Field(default_factory=list)
+    knowledge: str | None = None
+    warm: Annotated[int, Field(ge=1)] = 5
     confirm: Confirm | None = Confirm()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     executor: ExecutorConfig = Local()
@@ -89,8 +92,9 @@ class SearchConfig(Config):
             raise UserError(str(path), f"cannot be read as a search file ({reason}); mend or name another") from error
         if not isinstance(content, dict):
             raise UserError(str(path), "holds no fields; a search needs at least base and space")
-        if isinstance(content.get("base"), str):
-            content = {**content, "base": str(path.parent / Path(content["base"]).expanduser())}
+        for field in ("base", "knowledge"):
+            if isinstance(content.get(field), str):
+                content = {**content, field: str(path.parent / Path(content[field]).expanduser())}
         return validated(cls, content, str(path))
 
     def pipeline(self) -> Pipeline:

@@ -10,10 +10,12 @@ from filelock import FileLock, Timeout
 
 from distiller.errors import UserError
 from distiller.files import check_folder, write_text
+from distiller.pipeline import Pipeline
 from distiller.search.config import SearchConfig
 from distiller.search.driver import Driver
 from distiller.search.progress import Progress
 from distiller.search.result import SearchResult, conclude
+from distiller.search.space import Space
 from distiller.search.study import DATABASE, open_study, without_password
 
 GIVEN, LOCK = "search.yaml", ".lock"
@@ -42,6 +44,7 @@ def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = Fa
     out = Path(out).resolve()
     base, space = config.pipeline(), config.read_space()
     _refuse_another(config, base.model_dump(), out, resume=resume)
+    config = _warm(config, base, space, out)
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / LOCK)
     try:
@@ -64,6 +67,18 @@ def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = Fa
                 progress.end()
     finally:
         lock.release()
+
+
+def _warm(config: SearchConfig, base: Pipeline, space: Space, out: Path) -> SearchConfig:
+    """With the points to try first that known runs speak for; of a search that has begun, those that it began with."""
+    if config.knowledge is None:
+        return config
+    if (out / GIVEN).exists():
+        return config.replace(first=yaml.safe_load((out / GIVEN).read_text(encoding="utf-8"))["first"])
+    from distiller.search.warm import warm_points
+
+    points = warm_points(base, space, Path(config.knowledge), config.warm, config.seed)
+    return config.replace(first=[*config.first, *(point for point in points if point not in config.first)])
 
 
 def _refuse_another(config: SearchConfig, base: dict[str, Any], out: Path, *, resume: bool) -> None:
