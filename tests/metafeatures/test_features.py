@@ -143,12 +143,14 @@ def test_what_was_kept_by_another_version_or_of_other_data_is_not_taken(
         dataset_of(texts, ["2", "1", "1"]),
         dataset_of(texts, [1.0, 2.0, 1.0], "numbers"),
         dataset_of([("1",), ("2",), ("4",)], ["1", "2", "1"]),
+        dataset_of(texts, [("x",), ("y",), ("x",)], "sets"),
+        dataset_of(texts, [("x",), ("y",), ("x",)], "tags"),
     ):
         metafeatures.of_dataset(dataset)
-    assert len([*kept.iterdir()]) == 4
+    assert len([*kept.iterdir()]) == 6
     monkeypatch.setattr(room, "VERSION", 2)
     assert metafeatures.of_dataset(dataset_of(texts, ["1", "2", "1"]))["version"] == 2
-    assert len([*kept.iterdir()]) == 5
+    assert len([*kept.iterdir()]) == 7
 
 
 @settings(max_examples=15)
