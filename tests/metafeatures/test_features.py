@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from distiller import data, metafeatures
 from distiller.data import DataConfig, Dataset
 from distiller.metafeatures import dataset as room
-from distiller.metafeatures import encoder
+from distiller.metafeatures import drawing, encoder
 from distiller.metafeatures.encoder import sentence_vectors
 from made_datasets import dataset_of
 
@@ -113,6 +113,12 @@ def test_the_same_again_is_the_same_to_the_last_bit(kept: Path) -> None:
     (file,) = kept.iterdir()
     file.unlink()
     assert json.dumps(metafeatures.of_dataset(dataset)) == json.dumps(found)
+
+
+def test_sizes_and_labels_are_of_all_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "MOST_TEXTS", 3)
+    found = metafeatures.of_dataset(dataset_of(TEXTS, LABELS))
+    assert (found["n_train"], found["largest_class_share"], found["probe_score"]) == (30, 0.5, None)
 
 
 def test_they_are_computed_once(kept: Path) -> None:
