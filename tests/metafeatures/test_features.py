@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from distiller import data, metafeatures
 from distiller.data import DataConfig, Dataset
 from distiller.metafeatures import dataset as room
-from distiller.metafeatures import encoder
+from distiller.metafeatures import drawing, encoder
 from distiller.metafeatures.encoder import sentence_vectors
 from made_datasets import dataset_of
 
@@ -115,6 +115,12 @@ def test_the_same_again_is_the_same_to_the_last_bit(kept: Path) -> None:
     assert json.dumps(metafeatures.of_dataset(dataset)) == json.dumps(found)
 
 
+def test_sizes_and_labels_are_of_all_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "MOST_TEXTS", 3)
+    found = metafeatures.of_dataset(dataset_of(TEXTS, LABELS))
+    assert (found["n_train"], found["largest_class_share"], found["probe_score"]) == (30, 0.5, None)
+
+
 def test_they_are_computed_once(kept: Path) -> None:
     dataset = dataset_of(TEXTS, LABELS)
     found = metafeatures.of_dataset(dataset)
@@ -143,12 +149,14 @@ def test_what_was_kept_by_another_version_or_of_other_data_is_not_taken(
         dataset_of(texts, ["2", "1", "1"]),
         dataset_of(texts, [1.0, 2.0, 1.0], "numbers"),
         dataset_of([("1",), ("2",), ("4",)], ["1", "2", "1"]),
+        dataset_of(texts, [("x",), ("y",), ("x",)], "sets"),
+        dataset_of(texts, [("x",), ("y",), ("x",)], "tags"),
     ):
         metafeatures.of_dataset(dataset)
-    assert len([*kept.iterdir()]) == 4
+    assert len([*kept.iterdir()]) == 6
     monkeypatch.setattr(room, "VERSION", 2)
     assert metafeatures.of_dataset(dataset_of(texts, ["1", "2", "1"]))["version"] == 2
-    assert len([*kept.iterdir()]) == 5
+    assert len([*kept.iterdir()]) == 7
 
 
 @settings(max_examples=15)

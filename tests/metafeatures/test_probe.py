@@ -93,6 +93,7 @@ def test_a_text_that_is_there_twice_is_not_known_from_its_twin() -> None:
     assert found["probe_score"] < 0.7  # 6 numbers tell 40 texts apart, so that twins would give all away
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("labels", "kind", "texts"),
     [

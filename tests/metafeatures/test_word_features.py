@@ -20,13 +20,13 @@ def test_words_are_runs_of_letters_and_digits_in_lower_case() -> None:
 
 
 def test_lengths_and_characters() -> None:
-    texts = [("One two three.",), ("a",), ("🙂",), ("four five, six seven",)]
+    texts = [("One two three.",), ("Three",), ("🙂",), ("four five, six seven",)]
     lengths = np.array([3, 1, 0, 4])
     found = word_features(texts)
     assert found["words_mean"] == lengths.mean()
     assert found["words_standard_deviation"] == pytest.approx(np.sqrt(((lengths - 2) ** 2).mean()))
     assert found["words_ninetieth_percentile"] == pytest.approx(3 + 0.7)  # at place 2.7 of 0, 1, 3, 4
-    assert found["characters_per_word"] == (3 + 3 + 5 + 1 + 4 + 4 + 3 + 5) / 8
+    assert found["characters_per_word"] == (3 + 3 + 5 + 5 + 4 + 4 + 3 + 5) / 8
     assert {found[name] for name in ("type_token_ratio", "once_share", "pair_overlap")} == {None}
 
 
@@ -46,6 +46,14 @@ def test_pairs_overlap_as_jaccard_has_it() -> None:
     pairs = [("The cat sat", "the cat ran"), ("a a b", "b a"), ("x", "y"), ("🙂", "!"), ("", "word")]
     assert word_features(pairs)["pair_overlap"] == pytest.approx(np.mean([2 / 4, 1, 0, 0]))
     assert word_features([("one", "two three")])["words_mean"] == 3
+
+
+def test_a_thousand_words_are_enough_to_say_how_varied_they_are() -> None:
+    alike, different = [("word " * SAMPLE,)], [(f"w{number}",) for number in range(SAMPLE)]
+    for texts, variety in ((alike, (1 / SAMPLE, 0)), (different, (1, 1))):
+        found = word_features(texts)
+        assert (found["type_token_ratio"], found["once_share"]) == pytest.approx(variety)
+    assert word_features(different[1:])["type_token_ratio"] is None
 
 
 @given(st.lists(st.integers(min_value=1, max_value=400), min_size=3, max_size=12))
