@@ -17,7 +17,7 @@ from distiller.search.space import read_space
 
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 GROUPS = {group.name for group in app.registered_groups}
-EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
+EXAMPLES = sorted((REPOSITORY / "examples").rglob("*.yaml"))
 
 
 def _blocks(language: str) -> list[tuple[str, str]]:
@@ -39,7 +39,7 @@ def test_pipelines_searches_and_mappings_in_documents_are_valid(document: str, b
         validated(SearchConfig, content, document)
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_examples_are_valid(path: Path) -> None:
     if "\ncolumns:" in path.read_text():
         TableMapping.from_yaml(path)
@@ -70,7 +70,7 @@ def test_commands_in_documents_exist(document: str, block: str) -> None:
         assert all(option in shown.output for option in options), f"{document}: {line}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
         assert (document.parent / target).exists(), f"{document.name}: {target}"

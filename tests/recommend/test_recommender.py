@@ -77,15 +77,15 @@ def test_what_it_says_of_itself_is_what_leaving_out_shows(
 
 
 def test_shuffled_retention_gives_chance() -> None:
-    """Of six tables of eight datasets; a gain of one dataset has a deviation of about a quarter."""
+    """Of four tables of eight datasets; a gain of one dataset has a deviation of about a quarter."""
     gains = []
-    for seed in range(6):
+    for seed in range(4):
         frame = runs(seed=seed)
         frame["retention"] = frame.groupby("data.source")["retention"].transform(
             np.random.default_rng(seed).permutation
         )
         gains.extend(Recommender(seed).fit(frame).left_out.gain["both"])
-    assert abs(np.mean(gains)) < 0.12
+    assert abs(np.mean(gains)) < 0.15
 
 
 def test_retention_of_the_dataset_asked_about_is_never_looked_at() -> None:
@@ -97,7 +97,7 @@ def test_retention_of_the_dataset_asked_about_is_never_looked_at() -> None:
 
 def test_eighty_in_a_hundred_runs_on_new_datasets_lie_in_their_intervals() -> None:
     held = []
-    for seed in range(12):
+    for seed in range(8):
         frame = runs(datasets=9, each=30, seed=seed)
         known, new = apart(frame, "data-4")
         foretold = Recommender().fit(known).foretell(new)
