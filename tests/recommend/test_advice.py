@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,3 +148,17 @@ def test_seconds_grow_with_work_as_they_did_in_known_runs() -> None:
     seconds = expected_seconds(runs().drop(columns="data.features.words_mean"), asked)
     np.testing.assert_allclose(seconds, [1e-6 * 3000 * epochs * 2 * 32**2 for epochs in (3, 6)], rtol=1e-6)
     assert np.isnan(expected_seconds(runs().drop(columns="cost.train_seconds"), asked)).all()
+
+
+def test_without_a_teacher_and_a_student_those_of_most_known_runs_are_taken(tiny_bert: Path, own_cache: Path) -> None:
+    known = runs().assign(**{"pipeline.teacher.model": str(tiny_bert)})
+    known["pipeline.student.layers"] = [[0, 2]] * 300 + [[1]] * 180
+    found = Recommender().fit(known).recommend(data="asset:trec", n=2)
+    assert len(found) == 2
+    assert {pipeline.teacher.model for pipeline in found} == {str(tiny_bert)}
+    assert {tuple(pipeline.student.layers or []) for pipeline in found} == {(0, 2)}
+
+
+def test_if_known_runs_name_no_teacher_one_has_to_be_named(recommender: Recommender) -> None:
+    with pytest.raises(UserError, match="teacher"):
+        recommender.recommend(data="asset:trec")

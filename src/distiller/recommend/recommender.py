@@ -1,6 +1,8 @@
 """AutoDistiller: from known runs to what a pipeline will come to on a dataset that nobody has tried."""
 
-from typing import Self
+import json
+from collections import Counter
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -77,8 +79,8 @@ class Recommender:
         self,
         *,
         data: str | DataConfig,
-        teacher: str | TeacherConfig,
-        student: str | list[int] | StudentConfig,
+        teacher: str | TeacherConfig | None = None,
+        student: str | list[int] | StudentConfig | None = None,
         task: TaskName = "classification",
         n: int = 5,
     ) -> list[Pipeline]:
@@ -86,20 +88,22 @@ class Recommender:
 
         Args:
             data: What `data.source` of a pipeline may be, or all of that part.
-            teacher: What `teacher.model` may be (fine-tuned first with the usual settings), or all of that part.
-            student: What `student.model` may be, the teacher's layers that it keeps, or all of that part.
+            teacher: What `teacher.model` may be (fine-tuned first with the usual settings), or all of that part; None:
+                that of most known runs.
+            student: What `student.model` may be, the teacher's layers that it keeps, or all of that part; None: that of
+                most known runs.
             task: As in a pipeline.
             n: How many at most.
 
         Raises:
-            UserError: If data or models are not usable.
+            UserError: If data or models are not usable, or known runs do not say which is usual.
         """
         base = Pipeline.model_validate(
             {
                 "task": task,
                 "data": {"source": data} if isinstance(data, str) else data,
-                "teacher": {"model": teacher} if isinstance(teacher, str) else teacher,
-                "student": _student(student),
+                "teacher": {"model": teacher} if isinstance(teacher, str) else teacher or self._usual("teacher"),
+                "student": self._usual("student") if student is None else _student(student),
             }
         )
         return [each.pipeline for each in self.advise(base, n).recommendations]
@@ -112,6 +116,16 @@ class Recommender:
         """
         subject = Subject.read(base)
         return advise(self, base, subject.describe, subject.check, n)
+
+    def _usual(self, part: Literal["teacher", "student"]) -> dict[str, object]:
+        """What most known runs have there."""
+        frame = self.known.frame
+        for field in ("layers", "model"):
+            column = f"pipeline.{part}.{field}"
+            counts = Counter(json.dumps(cell) for cell in frame[column].dropna()) if column in frame else Counter[str]()
+            if counts:
+                return {field: json.loads(counts.most_common(1)[0][0])}
+        raise UserError(part, f"known runs do not say which is usual (no column pipeline.{part}.model); name one")
 
     def _mixed(self, parts: dict[str, Array]) -> Array:
         return np.asarray(np.mean([parts[name] for name in MIXTURES[self.mixture]], axis=0))
