@@ -24,6 +24,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from distiller import Recommender
+from distiller.analysis.choices import settings
 from distiller.recommend.inputs import Inputs
 from distiller.recommend.judging import gain
 from distiller.recommend.known import known_runs
@@ -58,7 +59,6 @@ def main() -> None:
         frame = load(folder)
     features = pd.read_csv(arguments.paper / "dataset_features.csv").set_index("task")
     features.index = features.index.map(lambda name: {"sst": "sst-2"}.get(name, name))
-    raw = pd.read_csv(arguments.paper / "runs.csv")
     contenders: dict[str, Scores] = {
         "Distiller": lambda known, asked: Recommender().fit(known).predict(asked).to_numpy(),
         "extra trees on ranks": extra_trees,
@@ -67,7 +67,7 @@ def main() -> None:
     }
     if arguments.autogluon:
         contenders["AutoGluon, the paper's features"] = lambda known, asked: autogluon(
-            arguments.autogluon, with_features(raw, features, known), with_features(raw, features, asked)
+            arguments.autogluon, with_features(known, features), with_features(asked, features)
         )
     rows = {name: judged(frame, scores) for name, scores in contenders.items()}
     rows["chance"] = judged(frame, None)
@@ -128,12 +128,13 @@ def best_on_average(known: pd.DataFrame, asked: pd.DataFrame) -> np.ndarray:
     return np.array([means.get(key, 0.5) for key in wanted])
 
 
-def with_features(raw: pd.DataFrame, features: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
-    """The paper's own columns of some runs, with the features of their tasks; no name of the task, and no score."""
-    rows = raw[raw["task"].isin(part["data.source"].unique())]
-    wide = features.reindex(rows["task"]).reset_index(drop=True)
-    own = rows.drop(columns=["task", "score", "baseline_score"]).rename(columns={"ratio": "retention"})
-    return pd.concat([own.reset_index(drop=True), wide.add_prefix("feature ")], axis=1)
+def with_features(frame: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """What the paper gave it: all choices, teacher, student and size, with the features of the task; not its name."""
+    told = {"teacher.model": frame["teacher.model"], "student.model": frame["student.model"]}
+    numbers = {name: frame[name] for name in ("data.n_train", "student.parameters", "retention") if name in frame}
+    chosen = {name: values.to_numpy() for name, values in settings(frame).items()}
+    of_task = features.reindex(frame["data.source"]).reset_index(drop=True).add_prefix("feature ")
+    return pd.concat([pd.DataFrame({**chosen, **told, **numbers}), of_task], axis=1)
 
 
 def autogluon(python: str, known: pd.DataFrame, asked: pd.DataFrame) -> np.ndarray:
@@ -141,7 +142,7 @@ def autogluon(python: str, known: pd.DataFrame, asked: pd.DataFrame) -> np.ndarr
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         known.to_csv(place / "known.csv", index=False)
-        asked.drop(columns="retention").to_csv(place / "asked.csv", index=False)
+        asked.to_csv(place / "asked.csv", index=False)
         paths = [str(place / name) for name in ("known.csv", "asked.csv", "out.csv", "models")]
         subprocess.run([python, "-c", AUTOGLUON, *paths], check=True, capture_output=True)
         return pd.read_csv(place / "out.csv").iloc[:, 0].to_numpy(float)

@@ -67,9 +67,7 @@ def known_runs(frame: pd.DataFrame) -> Known:
     Raises:
         UserError: If there is no retention, or no dataset has runs enough.
     """
-    table = prepare(frame)
-    if not any(name in table.frame for name in DATASET):
-        raise UserError(DATASET[0], "no such column in the table of runs, nor data.source: on which data was each run?")
+    table = prepare(_with_names(frame))
     measured = table.of(table.measured)
     counts = pd.Series(measured.dataset).map(pd.Series(measured.dataset).value_counts())
     enough = (counts >= RUNS_AT_LEAST).to_numpy(bool)
@@ -86,3 +84,14 @@ def known_runs(frame: pd.DataFrame) -> Known:
         notes.append(f"{int((~kept).sum())} runs on datasets with fewer than {RUNS_AT_LEAST} are left out.")
     rows = measured.of(kept)
     return Known(rows.frame.reset_index(drop=True), rows.outcome, rows.dataset.astype(str), rows.pipelines, notes)
+
+
+def _with_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """With a name of the data; where there is none, runs of which the same is said of their data are on the same."""
+    if any(name in frame for name in DATASET):
+        return frame
+    said = frame[[name for name in frame if str(name).startswith("data.")]]
+    if not said.shape[1]:
+        raise UserError(DATASET[0], "no such column in the table of runs, nor data.source: on which data was each run?")
+    names = pd.factorize(said.astype(str).agg("\0".join, axis=1))[0]
+    return frame.assign(**{DATASET[0]: [f"data {number + 1}" for number in names]})
