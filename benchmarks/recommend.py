@@ -142,7 +142,7 @@ def autogluon(python: str, known: pd.DataFrame, asked: pd.DataFrame) -> np.ndarr
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         known.to_csv(place / "known.csv", index=False)
-        asked.to_csv(place / "asked.csv", index=False)
+        asked.reindex(columns=known.columns).drop(columns="retention").to_csv(place / "asked.csv", index=False)
         paths = [str(place / name) for name in ("known.csv", "asked.csv", "out.csv", "models")]
         subprocess.run([python, "-c", AUTOGLUON, *paths], check=True, capture_output=True)
         return pd.read_csv(place / "out.csv").iloc[:, 0].to_numpy(float)
