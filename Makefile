@@ -29,6 +29,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/augmentation_safety.py --out runs/augmentation
 	$(BIN)/python benchmarks/augmentation_effect.py --out runs/effect
 	$(BIN)/python benchmarks/contextual_offline.py --out runs/augmentation
+	$(BIN)/python benchmarks/quantisation.py runs/demo/distilled  # of `make demo`
 
 docs: .venv/installed
 	$(BIN)/pytest tests/docs

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Bert
 from transformers.activations import ACT2FN
 
 from distiller import Pipeline, UserError, assets, data, distill, models
+from distiller.cli.export import export as export_command
 from distiller.cli.main import main
 from distiller.export import bench, export
 from tiny_runs import pipeline_of
@@ -296,7 +298,8 @@ def test_faults_are_one_line_and_leave_nothing(
         ([alone, "--out", tmp_path / "onnx", "--quantize", "int8"], "int8 is judged on real texts"),
         ([headless, "--out", tmp_path / "onnx"], "no head"),
         ([run, "--out", tmp_path / "onnx"], "holds no model itself"),
-        ([run / "student", "--out", tmp_path / "onnx", "--opset", "99"], "opset"),
+        ([run / "student", "--out", tmp_path / "onnx", "--opset", "99"], "one of 18 to 23"),
+        ([alone, "--out", tmp_path / "onnx", "--set", "seed=1"], "name the --pipeline to be changed"),
     ]
     for arguments, mend in cases:
         assert _command(monkeypatch, "export", *arguments) == 2, mend
@@ -342,3 +345,9 @@ def test_bench_refuses_what_it_cannot_time(run: Path, exported: Path, tmp_path: 
     )
     with pytest.raises(UserError, match="is for classification"):
         bench([str(exported)], other)
+
+
+def test_the_command_has_the_defaults_of_the_function() -> None:
+    of_command, of_function = signature(export_command).parameters, signature(export).parameters
+    for name in ("opset", "max_loss"):
+        assert of_command[name].default == of_function[name].default

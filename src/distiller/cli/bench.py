@@ -23,12 +23,10 @@ def bench(
 
     from distiller import export
     from distiller.files import check_folder, write_json
-    from distiller.pipeline import Pipeline
 
     if out is not None:
         check_folder(out)
-    given = None if pipeline is None else Pipeline.from_yaml(pipeline, changes)
-    benched = export.bench(models, given, threads)
+    benched = export.bench(models, export.pipeline_for(models, pipeline, changes), threads)
     Console().print(export.bench_table(benched))
     if out is not None:
         write_json(out / "bench.json", [one.describe() for one in benched])

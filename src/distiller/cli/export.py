@@ -24,10 +24,9 @@ def export(
     from rich.console import Console
 
     from distiller import export
-    from distiller.pipeline import Pipeline
 
-    given = None if pipeline is None else Pipeline.from_yaml(pipeline, changes)
-    exported = export.export(model, out, given, int8=quantize == "int8", opset=opset, max_loss=max_loss)
+    judged_on = export.pipeline_for([model], pipeline, changes)
+    exported = export.export(model, out, judged_on, int8=quantize == "int8", opset=opset, max_loss=max_loss)
     console = Console()
     console.print(export.export_table(exported))
     for sentence in exported.sentences:

@@ -16,14 +16,12 @@ from transformers import PreTrainedTokenizerFast
 from distiller import data, models, tasks
 from distiller.data import Examples
 from distiller.errors import UserError
-from distiller.export.runtime import CONFIG, TOKENIZER
+from distiller.export.runtime import CONFIG, GIVES, TOKENIZER
 from distiller.export.session import OnnxModel
-from distiller.export.subject import beside
+from distiller.export.subject import pipeline_for
 from distiller.pipeline import Pipeline
 from distiller.tasks import Task, Tokens
-from distiller.training import PIPELINE, TIMED_SENTENCES, Reader, compare_latency, encode, read_by
-
-INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
+from distiller.training import TIMED_SENTENCES, Reader, compare_latency, encode, read_by
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,9 @@ def bench(names: Sequence[str], pipeline: Pipeline | None = None, threads: int |
     Raises:
         UserError: If a model or the data is not usable.
     """
-    pipeline = pipeline or _pipeline_of_a_run(names)
+    pipeline = pipeline or pipeline_for(names)
+    if pipeline is None:
+        raise UserError(names[0], "no run lies beside it that says on which texts; name a pipeline with --pipeline")
     task = tasks.build(pipeline.task)
     with _threads(threads):
         test = data.load(pipeline.data.replace(unlabelled=None), task.label_kind, pipeline.seed).test
@@ -79,13 +79,6 @@ def bench(names: Sequence[str], pipeline: Pipeline | None = None, threads: int |
     return [
         Benched(name, round(one.size / 1e6, 2), one.tokenizer_ms, latency[name]) for name, one in contestants.items()
     ]
-
-
-def _pipeline_of_a_run(names: Sequence[str]) -> Pipeline:
-    runs = [run for run in map(beside, names) if run is not None]
-    if not runs:
-        raise UserError(names[0], "no run lies beside it that says on which texts; name a pipeline with --pipeline")
-    return Pipeline.from_yaml(runs[0] / PIPELINE)
 
 
 def _contestants(name: str, pipeline: Pipeline, task: Task, texts: Examples) -> dict[str, _Contestant]:
@@ -129,7 +122,7 @@ def _exported(folder: Path, name: str, pipeline: Pipeline, task: Task) -> tuple[
     tokenizer.enable_truncation(length)
     padding = tokenizer.padding or {}
     reads = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=padding.get("pad_token"), model_input_names=INPUTS
+        tokenizer_object=tokenizer, pad_token=padding.get("pad_token"), model_input_names=[*GIVES]
     )
     return tokenizer, Reader(reads, length, longest, pipeline.data.overlap)
 

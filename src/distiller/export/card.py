@@ -59,7 +59,7 @@ def _content(exported: Exported) -> dict[str, Any]:
         "max_length": examinee.reader.max_length,
         "labels": examinee.classes,
         "kind": examinee.task.label_kind,
-        "columns": len(subject.examples.texts[0]),
+        "pairs": subject.dataset is not None and subject.columns == 2,
         "file": INT8 if INT8 in exported.forms else FLOAT,
         "figures": figures(exported),
         "sentences": exported.sentences,

@@ -1,5 +1,6 @@
 """A folder with a model that needs neither torch nor transformers, and with what it was found to be worth."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from distiller.export.int8 import Quantised, quantise, share_lost
 from distiller.export.parity import compare, refuse_other
 from distiller.export.runtime import fast_tokenizer, refuse_other_tokens, write_runtime
 from distiller.export.session import OnnxModel, imported
-from distiller.export.subject import Subject, subject
+from distiller.export.subject import Subject, pipeline_for, subject
 from distiller.files import check_folder, replaced_folder, write_json
 from distiller.pipeline import Pipeline
 from distiller.tasks import Predictions
@@ -44,7 +45,7 @@ def export(
     Args:
         model: asset:NAME, a folder or a hub id, with its head.
         out: A folder that does not exist or is empty; it appears whole or not at all.
-        pipeline: Whose data is used; None for that of the run that made the model. Without any, texts are made up.
+        pipeline: Whose data is used; None for that of the run that made the model. If there is none, texts are made up.
         int8: Whether a model with integers for weights is written besides.
         opset: The version of ONNX's operators.
         max_loss: The share of the metric that int8 may cost on the validation split.
@@ -58,34 +59,40 @@ def export(
         raise UserError(str(out), "is not empty; name another --out")
     for package in PACKAGES:
         imported(package)
-    with replaced_folder(out) as folder, Console(stderr=True).status("reading the model and its data"):
-        found = subject(model, pipeline)
-        if int8 and found.dataset is None:
-            mend = f"int8 is judged on real texts, and no run lies beside {model!r}; name a --pipeline, or none"
-            raise UserError("--quantize", mend)
-        exported = _write(found, folder, opset, max_loss, int8=int8)
+    pipeline = pipeline or pipeline_for([model])
+    if int8 and pipeline is None:
+        mend = f"int8 is judged on real texts, and no run lies beside {model!r}; name a --pipeline, or --quantize none"
+        raise UserError("--quantize", mend)
+    with replaced_folder(out) as folder, Console(stderr=True).status("reading the model and its data") as status:
+        exported = _write(subject(model, pipeline), folder, opset, max_loss, status.update, int8=int8)
         write_json(folder / SUMMARY, exported.describe())
         write_card(folder, exported)
     return exported
 
 
-def _write(found: Subject, folder: Path, opset: int, max_loss: float, *, int8: bool) -> Exported:
+def _write(
+    found: Subject, folder: Path, opset: int, max_loss: float, say: Callable[[str], None], *, int8: bool
+) -> Exported:
     examinee = found.examinee
     examples = found.examples
     read = examinee.read(examples)
     texts = examples.texts if read.passages is None else read.passages.texts
     refuse_other_tokens(fast_tokenizer(examinee), texts, read.tokens, examinee.name)
     forms = {ORIGINAL: examinee}
+    say(f"writing {FLOAT} and holding it against the original")
     inputs = inputs_of(examinee.model, [*read.tokens.inputs])
     write_graph(examinee.model, examinee.task.head_kind, inputs, opset, folder / FLOAT, examinee.name)
     forms[FLOAT] = _opened(examinee, folder / FLOAT)
     said = {name: form.answers(read) for name, form in forms.items()}
     refuse_other(compare(said[ORIGINAL], said[FLOAT], examinee.task), examinee.name)
+    if int8:
+        say(f"writing {INT8}, and if it loses too much, finding out where")
     quantised = _quantised(found, forms[FLOAT], folder, max_loss) if int8 else None
+    say("measuring")
     if (folder / INT8).exists():
         forms[INT8] = _opened(examinee, folder / INT8)
         said[INT8] = forms[INT8].answers(read)
-    write_runtime(folder, examinee, len(texts[0]), INT8 if INT8 in forms else FLOAT)
+    write_runtime(folder, examinee, found.columns, INT8 if INT8 in forms else FLOAT)
     return Exported(found, opset, _measured(found, forms, said, read, folder), quantised, max_loss)
 
 

@@ -13,6 +13,8 @@ from distiller.tasks import Tokens
 from distiller.training import Examinee
 
 CONFIG, TOKENIZER, PREDICT = "config.json", "tokenizer.json", "predict.py"
+GIVES = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+"""What models read, and what the tokenizers library calls it."""
 SCRIPTS = Path(__file__).parent / "predict"
 
 
@@ -69,13 +71,17 @@ def fast_tokenizer(examinee: Examinee) -> Tokenizer:
 
 
 def refuse_other_tokens(tokenizer: Tokenizer, texts: Sequence[tuple[str, ...]], read: Tokens, place: str) -> None:
-    """Refuse a tokenizer that does not split texts as the model has read them.
+    """Refuse a tokenizer that does not give what the model has read.
 
     Raises:
-        UserError: At `place`, with the first text that is split otherwise.
+        UserError: At `place`, with the first text of which it gives something else, or with what it does not give.
     """
+    strangers = [*read.inputs.keys() - GIVES.keys()]
+    if strangers:
+        raise UserError(place, f"it reads {strangers[0]}, which the tokenizers library does not give; export another")
     encode: Any = tokenizer.encode
-    starts = read.lengths.cumsum(0) - read.lengths
-    for text, start, length in zip(texts, starts.tolist(), read.lengths.tolist(), strict=True):
-        if encode(*text).ids != read.inputs["input_ids"][start : start + length].tolist():
+    ends = read.lengths.cumsum(0).tolist()
+    for text, end, length in zip(texts, ends, read.lengths.tolist(), strict=True):
+        found = encode(*text)
+        if any(getattr(found, GIVES[name]) != all_[end - length : end].tolist() for name, all_ in read.inputs.items()):
             raise UserError(place, f"its tokenizer splits {' '.join(text)[:60]!r} otherwise without transformers")

@@ -1,5 +1,6 @@
 """What is exported: a model, and what is known of its data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ class Subject:
         return self.examinee.task.primary_metric(self.pipeline.metric, self.dataset.metric)
 
     @property
+    def columns(self) -> int:
+        """Texts an example; two where nobody knows."""
+        return 2 if self.dataset is None else len(self.dataset.columns.text)
+
+    @property
     def examples(self) -> Examples:
         """What is read to verify it: the test split, or words drawn from its vocabulary."""
         return _made_up(self.examinee) if self.dataset is None else self.dataset.test
@@ -62,34 +68,53 @@ class Subject:
         return f"the {len(self.dataset.test)} texts of the test split of {self.dataset.name}"
 
 
-def beside(model: str) -> Path | None:
-    """The folder of the run that made a model; None if it was made otherwise."""
+def pipeline_for(names: Sequence[str], given: Path | None = None, changes: list[str] | None = None) -> Pipeline | None:
+    """The pipeline whose data models are judged on: the one that is given, or that of the first run beside a model.
+
+    Args:
+        names: Of the models.
+        given: A pipeline file.
+        changes: To it, as `Pipeline.from_yaml` has them.
+
+    Raises:
+        UserError: If it is not valid, or there is none to change.
+    """
+    if given is not None:
+        return Pipeline.from_yaml(given, changes)
+    for run in map(_run_beside, names):
+        if run is not None:
+            return Pipeline.from_yaml(run / PIPELINE, changes)
+    if changes:
+        raise UserError(f"--set {changes[0]}", f"no run lies beside {names[0]!r}; name the --pipeline to be changed")
+    return None
+
+
+def _run_beside(model: str) -> Path | None:
+    """The folder of the run that a model lies in; None if it is in none."""
     folder = Path(model).expanduser().resolve().parent
     return folder if (folder / PIPELINE).is_file() and (folder / FILE).is_file() else None
 
 
 def subject(model: str, pipeline: Pipeline | None) -> Subject:
-    """A model with its head, and its data if the pipeline is given or lies beside it.
+    """A model with its head, and its data.
 
     Args:
         model: asset:NAME, a folder or a hub id.
-        pipeline: Whose data is used; None for that of the run that made the model.
+        pipeline: Whose data is used; None if nobody knows any.
 
     Raises:
         UserError: If the model or the data is not usable.
     """
-    run = beside(model)
-    if pipeline is None and run is not None:
-        pipeline = Pipeline.from_yaml(run / PIPELINE)
     if pipeline is None:
         return Subject(_examinee_alone(model), None, None, None)
     found, dataset = examinee(pipeline, model)
-    return Subject(found, pipeline, dataset, _record(model, run))
+    return Subject(found, pipeline, dataset, _record(model))
 
 
-def _record(model: str, run: Path | None) -> RunRecord | None:
-    """Of a run beside a model, if it is the student of that."""
-    if run is None or Path(model).expanduser().resolve() != run / STUDENT:
+def _record(model: str) -> RunRecord | None:
+    """Of the run that made a student."""
+    run = _run_beside(model)
+    if run is None or Path(model).expanduser().resolve().name != STUDENT:
         return None
     record = RunRecord.read(run)
     return record if record.status == "finished" else None
@@ -120,7 +145,7 @@ def _head_of(config: PretrainedConfig, model: str) -> HeadKind:
     for ending, kind in HEADS.items():
         if saved.endswith(ending):
             return kind
-    raise UserError(model, f"is saved as {saved}, which has no head of a task; fine-tune it, or name a --pipeline")
+    raise UserError(model, f"is saved as {saved}, which has no head of a task; fine-tune it first")
 
 
 def _task_of(config: PretrainedConfig, kind: HeadKind) -> TaskName:
