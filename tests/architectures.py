@@ -78,7 +78,7 @@ def drawn(architecture: str) -> PreTrainedModel:
 
 
 def drawn_with_head(family: str, head: HeadKind, texts: Mapping[str, torch.Tensor], **fields: Any) -> PreTrainedModel:
-    """A model of that family in which every part matters, whose logits of these texts have the mean 0 and the spread 2.
+    """A model of that family in which every part matters, whose logits of these texts have the mean 0 and the spread 1.
 
     Args:
         family: One of `FAMILIES`.
@@ -98,6 +98,6 @@ def drawn_with_head(family: str, head: HeadKind, texts: Mapping[str, torch.Tenso
         said = model(input_ids=texts["input_ids"], attention_mask=texts["attention_mask"])
         logits = torch.stack([said.start_logits, said.end_logits], dim=-1) if head == "span" else said.logits
         spread, mean = torch.std_mean(logits if head == "sequence" else logits[read], dim=0)
-        last.weight *= (2 / spread).unsqueeze(-1)
-        last.bias.copy_((last.bias - mean) * 2 / spread)
+        last.weight /= spread.unsqueeze(-1)
+        last.bias.copy_((last.bias - mean) / spread)
     return model

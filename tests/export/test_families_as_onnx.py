@@ -71,7 +71,7 @@ def test_logits_are_those_of_torch(
     other = predict(onnx, real_texts[head], "test").logits  # type: ignore[arg-type]
     read = ~np.isnan(original)
     assert len(real_texts[head].tokens) >= TEXTS
-    assert (np.nanstd(original, axis=0) > 1).all()
+    assert (np.nanstd(original, axis=0) > 0.5).all()
     np.testing.assert_allclose(other[read], original[read], rtol=0, atol=1e-4)
 
 

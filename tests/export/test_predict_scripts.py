@@ -126,7 +126,7 @@ def test_numbers_of_pairs(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     expected = [float(_logits(model, tokenizer, *pair, at_most=24)[0]) for pair in pairs]
     said = [found["value"] for found in _predicted(tmp_path / "onnx", *("\t".join(pair) for pair in pairs))]
-    assert np.std(said) > 1
+    assert np.std(said) > 0.5
     np.testing.assert_allclose(said, expected, atol=1e-3)
 
 
