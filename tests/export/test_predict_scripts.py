@@ -23,6 +23,8 @@ from architectures import drawn_with_head
 from distiller import data, models, tasks
 from distiller.data import DataConfig, Examples
 from distiller.export import export
+from distiller.export.runtime import write_runtime
+from distiller.export.subject import subject
 from distiller.models import HeadKind
 from distiller.training import Reader, encode
 from distiller.training.evaluation import judged
@@ -176,6 +178,17 @@ def test_answers(tmp_path: Path) -> None:
     for found, (_, context) in zip(said, asked, strict=True):
         if found["answer"]:
             assert context[found["start"] :].startswith(found["answer"])
+
+
+def test_without_data_a_question_always_gets_an_answer(tmp_path: Path) -> None:
+    """Nobody has settled when there is none."""
+    _by_words(tmp_path / "model")
+    _checkpoint(tmp_path / "model", "bert", "span", ["begins", "ends"])
+    write_runtime(tmp_path, subject(str(tmp_path / "model"), None).examinee, 2, "model.onnx")
+    content = json.loads((tmp_path / "config.json").read_text())
+    assert content["no_answer_threshold"] >= 1e9
+    assert content["no_answer_token"] == 101
+    assert (content["max_length"], content["stride"]) == (512, 170)
 
 
 def _is_short(tokenizer: Any, question: str) -> bool:

@@ -65,7 +65,6 @@ def _content(exported: Exported) -> dict[str, Any]:
         "sentences": exported.sentences,
         "threads": exported.forms[ORIGINAL].latency["threads"],
         "data": record.data if record is not None else None,
-        "metric": subject.metric,
         **_scores(record),
     }
 
@@ -81,7 +80,8 @@ def _scores(record: RunRecord | None) -> dict[str, Any]:
     if record is None:
         return {}
     metrics = record.metrics
-    return {"score": metrics["score"], "teacher_score": metrics["teacher"]["test"][metrics["primary"]]}
+    primary = metrics["primary"]
+    return {"metric": primary, "score": metrics["score"], "teacher_score": metrics["teacher"]["test"][primary]}
 
 
 def _metadata(exported: Exported) -> ModelCardData:

@@ -48,7 +48,7 @@ def quantise(source: Path, target: Path, loss: Judge, error: Judge, most: float)
     loss_of_all = loss(target)
     if loss_of_all <= most:
         return Quantised(loss_of_all, loss_of_all, [])
-    ranked, count = _most_sensitive_first(source, nodes, error), 1
+    ranked, count = _most_sensitive_first(source, nodes, error, target.parent), 1
     while count < len(nodes):
         write_int8(source, target, ranked[count:])
         lost = loss(target)
@@ -102,8 +102,8 @@ def write_int8(source: Path, target: Path, nodes: Sequence[str]) -> None:
         )
 
 
-def _most_sensitive_first(source: Path, nodes: Sequence[str], error: Judge) -> list[str]:
-    with TemporaryDirectory() as folder:
+def _most_sensitive_first(source: Path, nodes: Sequence[str], error: Judge, room: Path) -> list[str]:
+    with TemporaryDirectory(dir=room) as folder:
         alone = Path(folder) / "alone.onnx"
         errors = {}
         for node in nodes:

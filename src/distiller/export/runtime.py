@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from distiller.errors import UserError
 from distiller.files import write_json
-from distiller.tasks import Tokens
+from distiller.tasks import NEVER, Tokens
 from distiller.training import Examinee
 
 CONFIG, TOKENIZER, PREDICT = "config.json", "tokenizer.json", "predict.py"
@@ -39,10 +39,11 @@ def write_runtime(folder: Path, examinee: Examinee, columns: int, model: str) ->
         "max_length": reader.max_length,
     }
     if task.label_kind == "answers":
+        threshold = task.threshold(examinee.model.config)
         content |= {
             "stride": reader.stride,
             "no_answer_token": reader.tokenizer.cls_token_id,
-            "no_answer_threshold": task.threshold(examinee.model.config),
+            "no_answer_threshold": NEVER if threshold is None else threshold,
         }
     write_json(folder / CONFIG, content)
     fast_tokenizer(examinee).save(str(folder / TOKENIZER))

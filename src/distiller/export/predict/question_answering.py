@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 folder = Path(__file__).resolve().parent
 config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
 tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+whole = config["no_answer_token"]
 slow = ["SkipLayerNormFusion"]  # takes longer than what it replaces
 model = InferenceSession(folder / config["model"], providers=["CPUExecutionProvider"], disabled_optimizers=slow)
 for line in sys.argv[1:] or sys.stdin:
@@ -37,7 +38,7 @@ for line in sys.argv[1:] or sys.stdin:
             if part.sequence_ids[place] == 1 and text[start:stop].strip():
                 first.setdefault(bisect_right(words, (stop - len(text[start:stop].lstrip()), np.inf)) - 1, place)
                 last[bisect_right(words, (start + len(text[start:stop].rstrip()) - 1, np.inf)) - 1] = place
-        at = part.ids.index(config["no_answer_token"])
+        at = part.ids.index(whole) if whole in part.ids else 0  # says that there is none
         none = min(none, begin[at] + end[at])
         spans = ((a, b) for a in first for b in range(a, a + 30) if b in last)
         best = max([best, *((begin[first[a]] + end[last[b]], a, b) for a, b in spans)])
