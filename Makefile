@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/distiller demo
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -31,6 +31,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/augmentation_safety.py --out runs/augmentation
 	$(BIN)/python benchmarks/augmentation_effect.py --out runs/effect
 	$(BIN)/python benchmarks/contextual_offline.py --out runs/augmentation
+	$(BIN)/python benchmarks/quantisation.py runs/demo/distilled  # of `make demo`
 
 docs: .venv/installed
 	$(BIN)/pytest tests/docs

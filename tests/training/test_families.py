@@ -5,44 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers import (
-    AlbertConfig,
-    AutoModel,
-    BertConfig,
-    DebertaV2Config,
-    DistilBertConfig,
-    ElectraConfig,
-    MobileBertConfig,
-    ModernBertConfig,
-    MPNetConfig,
-    PreTrainedConfig,
-    RobertaConfig,
-)
+from transformers import AutoModel
 
+from architectures import FAMILIES
 from distiller import UserError, distill, models
 from tiny_runs import pipeline_of, weights_of, write_questions, write_reader_of_letters
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-
-SHAPE: dict[str, Any] = {
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "pad_token_id": 0,
-    "vocab_size": 30522,
-}
-FAMILIES: dict[str, PreTrainedConfig] = {
-    "albert": AlbertConfig(embedding_size=8, **SHAPE),
-    "bert": BertConfig(**SHAPE),
-    "deberta-v2": DebertaV2Config(relative_attention=True, pos_att_type=["c2p", "p2c"], **SHAPE),
-    "distilbert": DistilBertConfig(dim=16, n_layers=2, n_heads=2, hidden_dim=32, pad_token_id=0),
-    "electra": ElectraConfig(embedding_size=8, **SHAPE),
-    "mobilebert": MobileBertConfig(embedding_size=16, intra_bottleneck_size=8, **SHAPE),
-    "modernbert": ModernBertConfig(eos_token_id=102, bos_token_id=101, cls_token_id=101, sep_token_id=102, **SHAPE),
-    "mpnet": MPNetConfig(**SHAPE),
-    "roberta": RobertaConfig(**SHAPE),
-}
 
 
 @pytest.fixture(params=FAMILIES)

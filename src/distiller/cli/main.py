@@ -11,10 +11,12 @@ import typer
 from distiller.cli.adapt_masked_lm import adapt_masked_lm
 from distiller.cli.analyze import analyze
 from distiller.cli.augment import augment
+from distiller.cli.bench import bench
 from distiller.cli.demo import demo
 from distiller.cli.distill import distill
 from distiller.cli.doctor import doctor
 from distiller.cli.evaluate import evaluate
+from distiller.cli.export import export
 from distiller.cli.finetune import finetune
 from distiller.cli.knowledge import knowledge
 from distiller.cli.recommend import recommend
@@ -35,7 +37,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, finetune, distill, evaluate, search, analyze, recommend, augment, adapt_masked_lm, doctor):
+COMMANDS = (
+    demo,
+    finetune,
+    distill,
+    evaluate,
+    export,
+    bench,
+    search,
+    recommend,
+    analyze,
+    augment,
+    adapt_masked_lm,
+    doctor,
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(store, name="store")
 app.add_typer(runs, name="runs")

@@ -6,7 +6,7 @@ from distiller.tasks import passages
 from distiller.tasks.classification import Classification
 from distiller.tasks.multi_label import MultiLabel
 from distiller.tasks.passages import Passages, Room
-from distiller.tasks.question_answering import Found, QuestionAnswering, answers, chosen
+from distiller.tasks.question_answering import NEVER, Found, QuestionAnswering, answers, chosen
 from distiller.tasks.regression import Regression
 from distiller.tasks.tags import entities
 from distiller.tasks.task import Predictions, Task
@@ -22,6 +22,7 @@ TASKS: dict[str, type[Task]] = {
 
 __all__ = [
     "DIGEST_BYTES",
+    "NEVER",
     "TASKS",
     "Found",
     "Passages",

@@ -35,6 +35,9 @@ class Classification(Task):
             return logits.sum() * 0.0
         return functional.cross_entropy(logits.float(), targets, ignore_index=int(self.missing_target))
 
+    def guesses(self, predictions: Predictions) -> list[Any]:
+        return [*predictions.logits.argmax(axis=1).tolist()]
+
     def scores(self, predictions: Predictions) -> dict[str, float]:
         """Accuracy; F1 of the second of two classes (as GLUE has it), else its mean over classes; Matthews."""
         guesses, targets = predictions.logits.argmax(axis=1), predictions.targets

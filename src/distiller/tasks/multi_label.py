@@ -40,6 +40,9 @@ class MultiLabel(Task):
             return logits.sum() * 0.0
         return functional.binary_cross_entropy_with_logits(logits.float()[labelled], targets[labelled])
 
+    def guesses(self, predictions: Predictions) -> list[Any]:
+        return [*(predictions.logits > 0).tolist()]
+
     def scores(self, predictions: Predictions) -> dict[str, float]:
         """F1 over all decisions, its mean over classes, and the share of texts of which every class is right."""
         guesses, targets = predictions.logits > 0, predictions.targets > 0

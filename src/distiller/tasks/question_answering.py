@@ -105,6 +105,10 @@ class QuestionAnswering(Task):
         with_answer = {"answered_f1": float(f1[answered].mean()), "answered_exact_match": float(exact[answered].mean())}
         return {**scores, **with_answer, **without}
 
+    def guesses(self, predictions: Predictions) -> list[Any]:
+        threshold = NEVER if predictions.threshold is None else predictions.threshold
+        return [chosen(of_one, threshold).text for of_one in answers(predictions)]
+
     def settled(self, predictions: Predictions) -> dict[str, Any]:
         """The threshold with the best F1."""
         return {THRESHOLD: best_threshold(answers(predictions), _of(predictions))}

@@ -96,6 +96,10 @@ class Task(ABC):
     def scores(self, predictions: Predictions) -> dict[str, float]:
         """Every metric of the task by name."""
 
+    def guesses(self, predictions: Predictions) -> list[Any]:  # noqa: ARG002
+        """The labels that are told of each text, word or question, one each; empty where numbers are told."""
+        return []
+
     is_settled: ClassVar[bool] = False
     """Whether anything besides weights is chosen by what a trained model says of the validation split."""
 

@@ -47,6 +47,9 @@ class TokenClassification(Task):
             return logits.nan_to_num().sum() * 0.0
         return functional.cross_entropy(logits[labelled].float(), targets[labelled])
 
+    def guesses(self, predictions: Predictions) -> list[Any]:
+        return [*guessed_tags(predictions).tolist()]
+
     def scores(self, predictions: Predictions) -> dict[str, float]:
         """Entities found with exact bounds and type (F1, precision, recall), and the share of words that are right.
 

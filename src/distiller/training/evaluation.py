@@ -68,9 +68,7 @@ def _by_text(answer: Features) -> list[tuple[Tensor, Tensor]]:
     return [(logits[text][there[text]], read[text][there[text]]) for text in range(len(logits))]
 
 
-def compare_latency(
-    compared: dict[str, tuple[PreTrainedModel, Tokens]],
-) -> dict[str, dict[str, Any]]:
+def compare_latency(compared: dict[str, tuple[torch.nn.Module, Tokens]]) -> dict[str, dict[str, Any]]:
     """Latency on CPU of each named model, with the same texts as it reads them, side by side.
 
     Contexts may be cut into more passages for one model than for another: then each reads as many of its own.
@@ -79,7 +77,7 @@ def compare_latency(
     read = {name: replace(tokens, words=None) for name, (_, tokens) in compared.items()}
     singles = {name: [tokens.batch([text]) for text in range(timed)] for name, tokens in read.items()}
     batches = {name: _batches(tokens, timed) for name, tokens in read.items()}
-    on_cpu = {name: model.to("cpu").eval() for name, (model, _) in compared.items()}  # type: ignore[arg-type]
+    on_cpu = {name: model.to("cpu").eval() for name, (model, _) in compared.items()}
     return {name: latency.describe() for name, latency in models.measure(on_cpu, singles, batches).items()}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from distiller import data, metafeatures, models, tasks
+from distiller import metafeatures, models
 from distiller.data import Examples
 from distiller.errors import UserError
 from distiller.files import check_folder
@@ -24,9 +24,10 @@ from distiller.training import inputs
 from distiller.training.augmented import augmented
 from distiller.training.distillation import Distillation
 from distiller.training.evaluation import compare_latency, judged, settle
+from distiller.training.examinee import examinee
 from distiller.training.examples import Encoded, NoTeacher, TrainingSet, encode
 from distiller.training.loop import Course, fit
-from distiller.training.plan import Plan, classes_of, make_plan, read_by
+from distiller.training.plan import Plan, make_plan
 from distiller.training.random_state import isolated_random_state
 from distiller.training.signal import Asked, AskedBesideKept, AskedTogether
 from distiller.training.teacher import Teacher, prepare
@@ -161,16 +162,9 @@ def evaluate(pipeline: Pipeline, model: str, split: str) -> Evaluation:
     Raises:
         UserError: If the model or the data is not usable.
     """
-    task = tasks.build(pipeline.task)
-    _, reader = read_by(model, model, pipeline, task)
-    loaded = models.load_classifier(model, {}, model, pipeline.seed, task.head_kind)
-    dataset = data.load(pipeline.data.replace(unlabelled=None), task.label_kind, pipeline.seed)
-    classes = classes_of(task, loaded.config, dataset.classes, model)
-    if task.is_settled and task.threshold(loaded.config) is None:  # for this call alone
-        settle(loaded, encode([dataset.validation], classes, task, reader), task, model)
-    examples: Examples = getattr(dataset, split)
-    predictions = judged(loaded, encode([examples], classes, task, reader), task, model)
-    return Evaluation(task.scores(predictions), task.files(predictions))
+    judged_model, dataset = examinee(pipeline, model)
+    predictions = judged_model.answers(judged_model.read(getattr(dataset, split)))
+    return Evaluation(judged_model.task.scores(predictions), judged_model.task.files(predictions))
 
 
 def _earlier(out: Path, pipeline: Pipeline, *, resume: bool) -> RunRecord | None:
