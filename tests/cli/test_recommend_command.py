@@ -26,14 +26,14 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "known"
 
 
-def asked(tiny_bert: Path, known: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def asked(tiny_bert: Path, known: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
     data = ("--data", "asset:trec", "--set", "data.limit=64", "--set", "data.max_length=24")
     teacher = ("--set", "teacher.finetune.epochs=1", "--teacher", tiny_bert, "--student", "0,2")
-    return run("recommend", *data, *teacher, "--knowledge", known, "--out", out, *more)
+    return run("recommend", *data, *teacher, "--knowledge", known, *more)
 
 
 def test_what_is_recommended_runs_as_it_is(tiny_bert: Path, known: Path, tmp_path: Path) -> None:
-    done = asked(tiny_bert, known, tmp_path / "advice", "-n", "3")
+    done = asked(tiny_bert, known, "--out", tmp_path / "advice", "-n", "3")
     assert done.returncode == 0, done.stderr
     said = json.loads((tmp_path / "advice" / "recommendations.json").read_text())
     assert [each["pipeline"] for each in said["recommendations"]] == ["1.yaml", "2.yaml", "3.yaml"]
@@ -45,6 +45,13 @@ def test_what_is_recommended_runs_as_it_is(tiny_bert: Path, known: Path, tmp_pat
     assert record.status == "finished"
     assert record.data["n_train"] == 64
     assert record.student["layers"] == 2
+
+
+def test_without_a_folder_it_is_printed_alone(tiny_bert: Path, known: Path) -> None:
+    done = asked(tiny_bert, known, "-n", "1")
+    assert done.returncode == 0, done.stderr
+    assert "retention" in done.stdout
+    assert "1.yaml" not in done.stdout
 
 
 def test_what_is_known_is_listed_and_judged(known: Path) -> None:
