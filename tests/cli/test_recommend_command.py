@@ -47,13 +47,6 @@ def test_what_is_recommended_runs_as_it_is(tiny_bert: Path, known: Path, tmp_pat
     assert record.student["layers"] == 2
 
 
-def test_without_a_folder_it_is_printed_alone(tiny_bert: Path, known: Path) -> None:
-    done = asked(tiny_bert, known, "-n", "1")
-    assert done.returncode == 0, done.stderr
-    assert "retention" in done.stdout
-    assert "1.yaml" not in done.stdout
-
-
 def test_what_is_known_is_listed_and_judged(known: Path) -> None:
     listed, judged = run("knowledge", "ls", "--knowledge", known), run("knowledge", "stats", "--knowledge", known)
     assert "480 runs on 8 datasets" in listed.stdout
@@ -64,9 +57,7 @@ def test_what_is_known_is_listed_and_judged(known: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--data", "asset:nothing"), "asset:nothing"),
         (("--student", "0,99"), "student.layers"),
-        (("--set", "task=regresion"), "task"),
         (("--knowledge", "/nowhere"), "knowledge add"),
     ],
 )

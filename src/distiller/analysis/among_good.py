@@ -21,8 +21,8 @@ METHOD = "PED-ANOVA"
 BEST = 0.2
 RUNS_AT_MOST = 1000
 RUNS_AT_LEAST = 20
-RESAMPLED = 60
-SHUFFLED = 60
+RESAMPLED = 40
+SHUFFLED = 40
 
 
 def ped_anova(table: Table, random: np.random.Generator) -> pd.DataFrame:

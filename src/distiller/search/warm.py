@@ -12,11 +12,11 @@ from distiller.schema import validated
 from distiller.search.point import placed
 from distiller.search.space import Space
 
-PROPOSED = 400
+PROPOSED = 200
 
 
 def warm_points(base: Pipeline, space: Space, folder: Path, count: int, seed: int) -> list[dict[str, Any]]:
-    """Points of `space` to try first: of 400 drawn by lot those that known runs speak for, the best first.
+    """Points of `space` to try first: of 200 drawn by lot those that known runs speak for, the best first.
 
     Args:
         base: What a point does not say.
