@@ -17,7 +17,7 @@ DATASET, TEACHER, BOTH, PIPELINE = "dataset", "teacher", "dataset and teacher", 
 SINGLE, PAIRS, ON_DATASET = "single choices", "pairs of choices", "choices on datasets"
 PIPELINES_AT_MOST = 400
 FOLDS, FOLD_DRAWS, FOLD_WARM_UP = 5, 150, 150
-DRAWS, WARM_UP = 600, 250
+DRAWS, WARM_UP = 1200, 400
 UNLIKELY = 0.1
 
 
