@@ -27,6 +27,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/importance_coverage.py
 	$(BIN)/python benchmarks/contrast_coverage.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/recommend.py --speed
 	$(BIN)/python benchmarks/augmentation_speed.py
 	$(BIN)/python benchmarks/augmentation_safety.py --out runs/augmentation
 	$(BIN)/python benchmarks/augmentation_effect.py --out runs/effect

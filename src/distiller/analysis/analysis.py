@@ -106,8 +106,9 @@ def _not_modelled(table: Table, surrogate: Surrogate) -> list[str]:
     """What there was too much of, in sentences."""
     pipelines = int(table.pipelines.max()) + 1
     said = {
-        f"{surrogate.left_out} pairs of choices, those that explain least, are counted as noise.": surrogate.left_out
-        > 0,
+        f"{surrogate.left_out} pairs of choices, those that explain least, are counted as noise.": (
+            surrogate.left_out > 0
+        ),
         f"{pipelines} pipelines are too many to tell what each has of its own: runs count each for itself.": (
             PIPELINES_AT_MOST < pipelines < REPEATED * len(table)
         ),

@@ -105,6 +105,8 @@ def find_choices(frame: pd.DataFrame) -> tuple[list[Choice], list[str]]:
     Steps of augmentation become one choice for each kind of step (whether, and how), and one for the share of words.
     """
     columns = settings(frame)
+    if not any(name.startswith("student.") and values.nunique() > 1 for name, values in columns.items()):
+        columns |= {name: _keys(frame[name]) for name in ("student.model", "student.layers") if name in frame}
     choices = [choice for name, values in columns.items() if (choice := _choice(name, values)) is not None]
     left = sorted(set(columns) - {choice.name for choice in choices})
     different = {name: columns[name].dropna().nunique() for name in left}
@@ -124,12 +126,10 @@ def find_choices(frame: pd.DataFrame) -> tuple[list[Choice], list[str]]:
 
 
 def settings(frame: pd.DataFrame) -> dict[str, pd.Series]:
-    """What may be a choice, by name; the columns of a section that may be absent say so themselves."""
+    """What was chosen in each run, by name of the choice; a section that may be absent says so itself."""
     names = [str(name) for name in frame if str(name).startswith(PREFIX)]
     fields = {name.removeprefix(PREFIX): frame[name] for name in names}
     columns = {name: values for name, values in fields.items() if not name.startswith(NO_CHOICES)}
-    if not any(name.startswith("student.") and _keys(values).nunique() > 1 for name, values in columns.items()):
-        columns |= {name: frame[name] for name in ("student.model", "student.layers") if name in frame}
     columns |= _steps(columns.pop(STEPS)) if STEPS in columns else {}
     columns |= _mixup(columns)
     return {name: _keys(values) for name, values in columns.items()}
@@ -170,6 +170,16 @@ def _mixup(columns: dict[str, pd.Series]) -> dict[str, pd.Series]:
     return {MIXUP: pd.Series(["yes" if mixed else WITHOUT for mixed in there], index=parts[0].index)}
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a cell says nothing."""
+    return value is None or value is pd.NA or (isinstance(value, float) and not np.isfinite(value))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a cell is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _keys(values: Iterable[Any]) -> pd.Series:
     """Values that can be compared, as they are: pandas would make None a number where the others are numbers."""
     return pd.Series([_key(value) for value in values], dtype=object)
@@ -179,7 +189,7 @@ def _key(value: Any) -> Any:
     """A value that can be compared: None for what is missing, JSON for lists and sections."""
     if isinstance(value, list | dict | tuple | np.ndarray):
         return json.dumps(value, sort_keys=True, default=_plain)
-    if value is None or value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
+    if is_missing(value):
         return None
     return value.item() if isinstance(value, np.generic) else value
 
@@ -191,7 +201,7 @@ def _choice(name: str, values: pd.Series) -> Choice | None:
     there = values[values.notna()]
     if there.nunique() < 2:
         return None
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in there):
+    if all(map(is_number, there)):
         numbers = values.to_numpy(np.float64, na_value=np.nan)
         if there.nunique() >= NUMBERS_FROM:
             return _range(name, numbers)

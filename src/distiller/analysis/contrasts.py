@@ -21,7 +21,7 @@ from distiller.analysis.design import basis_of, single_columns
 from distiller.analysis.hierarchical import Array, Batch, fit
 from distiller.analysis.interval import LEVEL, interval
 from distiller.analysis.surrogate import context_of, repeated
-from distiller.analysis.table import N_TRAIN, STUDENT_SIZE, Table
+from distiller.analysis.table import N_TRAIN, STUDENT_SIZE, Table, numbers_of
 
 DRAWS, WARM_UP = 600, 200
 PAIRS_UP_TO = 5
@@ -74,7 +74,7 @@ def _parts(table: Table) -> Iterator[tuple[str, str, Table]]:
     yield "overall", "", table
     sizes = {"data size": (N_TRAIN, "examples"), "student size": (_first(table, STUDENT_SIZE), "")}
     for scope, (column, unit) in sizes.items():
-        numbers = _numbers(table, column)
+        numbers = numbers_of(table.frame, column)
         edge = _edge(numbers)
         if edge is None:
             continue
@@ -85,12 +85,6 @@ def _parts(table: Table) -> Iterator[tuple[str, str, Table]]:
 
 def _first(table: Table, names: Sequence[str]) -> str:
     return next((name for name in names if name in table.frame), names[0])
-
-
-def _numbers(table: Table, column: str) -> Array:
-    if column not in table.frame:
-        return np.full(len(table), np.nan)
-    return pd.to_numeric(table.frame[column], errors="coerce").to_numpy(float)
 
 
 def _edge(numbers: Array) -> float | None:

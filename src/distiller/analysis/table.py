@@ -155,6 +155,14 @@ def prepare(frame: pd.DataFrame) -> Table:
     )
 
 
+def numbers_of(frame: pd.DataFrame, column: str) -> Array:
+    """Shape [runs]: a column as numbers; NaN where there is none, or no such column."""
+    if column not in frame:
+        return np.full(len(frame), np.nan)
+    numbers = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
 def names_of_data(frame: pd.DataFrame) -> NDArray[np.str_]:
     """Of each run the name of its data, as a table of runs has it."""
     return _short(_first(frame, DATASET, ONLY)).to_numpy(str)

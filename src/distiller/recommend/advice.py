@@ -93,20 +93,21 @@ def advise(
     asked = proposals(base, recommender.known.frame, random) or [base]
     rows = describe(asked)
     foretold = recommender.foretell(rows)
+    expected = foretold["expected"].to_numpy(float)
     like = familiarity(recommender.known, rows)
     parts = [parts_of(pipeline) for pipeline in asked]
-    chosen = choose(recommender, asked, rows, check, count)
+    chosen = _diverse(asked, parts, _order(recommender, rows, expected, like, count), check, count)
     seconds = expected_seconds(recommender.known.frame, rows)
     return Advice(
         [
             Recommendation(
                 asked[place],
-                float(foretold["expected"].iloc[place]),
+                float(expected[place]),
                 float(foretold["low"].iloc[place]),
                 float(foretold["high"].iloc[place]),
                 None if np.isnan(seconds[place]) else float(seconds[place]),
                 [
-                    *_by_parts(parts, foretold["expected"].to_numpy(float), place),
+                    *_by_parts(parts, expected, place),
                     *_by_datasets(recommender.known, asked[place], like),
                 ],
             )
@@ -137,16 +138,20 @@ def choose(
     Raises:
         UserError: If none can be run.
     """
-    strange = familiarity(recommender.known, rows).strange
     expected = recommender.predict(rows).to_numpy(float)
-    order = _safe(recommender, rows, count) if strange else np.argsort(-expected, kind="stable")
+    order = _order(recommender, rows, expected, familiarity(recommender.known, rows), count)
     return _diverse(asked, [parts_of(pipeline) for pipeline in asked], order, check, count)
+
+
+def _order(recommender: "Recommender", rows: pd.DataFrame, expected: Array, like: Familiarity, count: int) -> list[int]:
+    """In which pipelines are looked at."""
+    return _safe(recommender, rows, count) if like.strange else np.argsort(-expected, kind="stable").tolist()
 
 
 def _diverse(
     asked: Sequence[Pipeline],
     parts: Sequence[dict[str, str]],
-    order: Sequence[int] | NDArray[np.int64],
+    order: Sequence[int],
     check: Callable[[Pipeline], None],
     count: int,
 ) -> list[int]:
@@ -154,7 +159,7 @@ def _diverse(
     chosen: list[int] = []
     refused: dict[int, UserError] = {}
     for apart in range(PARTS_APART, 0, -1):
-        for place in map(int, order):
+        for place in order:
             if len(chosen) == count or len(refused) > REFUSED_AT_MOST:
                 break
             if place in refused or any(_apart(parts[place], parts[other]) < apart for other in chosen):

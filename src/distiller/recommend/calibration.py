@@ -40,16 +40,13 @@ class Calibration:
 
     def retention(self, score: Array, dataset: NDArray[np.str_], index: pd.Index) -> pd.DataFrame:
         """Per run `expected`, `low` and `high`; `dataset` has the names of their data."""
-        apart = self._apart(score)
+        apart = _apart(score, self.knots, self.scale)
         known = np.isin(dataset, self.middle.index.to_numpy(str))
         middle = pd.Series(dataset).map(self.middle).fillna(float(self.middle.mean())).to_numpy(float)
         spread = pd.Series(dataset).map(self.spread).fillna(_typical(self.spread)).to_numpy(float)
         expected = middle + spread * apart
         low, high = (expected + np.where(known, spread * self.at_home[end], self.abroad[end]) for end in (0, 1))
         return pd.DataFrame({"expected": expected, "low": low, "high": high}, index=index)
-
-    def _apart(self, score: Array) -> Array:
-        return np.asarray(np.interp(score, *self.knots) + SLOPE * (score - self.knots[0].mean()) / self.scale)
 
 
 def calibrate(known: Known, score: Array) -> Calibration:
@@ -61,8 +58,7 @@ def calibrate(known: Known, score: Array) -> Calibration:
     apart = (known.outcome - of_run.map(middle).to_numpy(float)) / of_run.map(spread).to_numpy(float)
     knots = _rising(score, apart, weight)
     scale = max(float(score.std()), TINY)
-    draft = Calibration(knots, middle, spread, (0.0, 0.0), (0.0, 0.0), scale)
-    foretold = draft._apart(score)
+    foretold = _apart(score, knots, scale)
     at_home = _ends(apart - foretold, weight)
     if len(middle) == 1:
         lonely = "All known runs are on one dataset: how others differ is not known, and intervals are of that one."
@@ -73,6 +69,11 @@ def calibrate(known: Known, score: Array) -> Calibration:
     others = {name: (middle.drop(name).mean(), _typical(spread.drop(name))) for name in middle.index}
     expected = np.array([others[name][0] + others[name][1] * each for name, each in zip(of_run, foretold, strict=True)])
     return Calibration(knots, middle, spread, _ends(known.outcome - expected, weight), at_home, scale)
+
+
+def _apart(score: Array, knots: tuple[Array, Array], scale: float) -> Array:
+    """How many deviations from the middle of its dataset a run of that score is expected to be."""
+    return np.asarray(np.interp(score, *knots) + SLOPE * (score - knots[0].mean()) / scale)
 
 
 def _rising(score: Array, apart: Array, weight: Array) -> tuple[Array, Array]:
@@ -90,8 +91,14 @@ def _typical(spread: pd.Series) -> float:
 
 
 def _ends(left: Array, weight: Array) -> tuple[float, float]:
-    """Quantiles between which so much of what is left over lies, each dataset counting once."""
+    """Quantiles between which so much of what is left over lies, each dataset counting once.
+
+    They are farther out than of the known ones alone, as if there were half a dataset more: of the next one little is
+    known while these are few, and runs of each lie apart besides (`tests/recommend/test_calibration.py`).
+    """
+    datasets = float(weight.sum())
     order = np.argsort(left)
-    share = (np.cumsum(weight[order]) - weight[order] / 2) / weight.sum()
-    low, high = np.interp([(1 - LEVEL) / 2, (1 + LEVEL) / 2], share, left[order])
+    share = (np.cumsum(weight[order]) - weight[order] / 2) / datasets
+    half = min(LEVEL / 2 * (datasets + 0.5) / datasets, 0.5)
+    low, high = np.interp([0.5 - half, 0.5 + half], share, left[order])
     return float(low), float(high)

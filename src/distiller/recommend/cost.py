@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from distiller.analysis.table import numbers_of
+
 Array = NDArray[np.float64]
 SECONDS, TRAINED, COPIES = "cost.train_seconds", "data.n_train", "data.n_augmented"
 EPOCHS, LAYERS, WIDTH = "pipeline.training.epochs", "student.layers", "student.width"
@@ -17,10 +19,8 @@ def expected_seconds(known: pd.DataFrame, asked: pd.DataFrame) -> Array:
     """
     if SECONDS not in known:
         return np.full(len(asked), np.nan)
-    with_words = all(
-        _numbers(frame, WORDS).size and not np.isnan(_numbers(frame, WORDS)).all() for frame in (known, asked)
-    )
-    rate = _numbers(known, SECONDS) / _work(known, with_words=with_words)
+    with_words = not any(np.isnan(numbers_of(frame, WORDS)).all() for frame in (known, asked))
+    rate = numbers_of(known, SECONDS) / _work(known, with_words=with_words)
     rate = rate[np.isfinite(rate) & (rate > 0)]
     if not len(rate):
         return np.full(len(asked), np.nan)
@@ -28,12 +28,6 @@ def expected_seconds(known: pd.DataFrame, asked: pd.DataFrame) -> Array:
 
 
 def _work(frame: pd.DataFrame, *, with_words: bool) -> Array:
-    texts = _numbers(frame, TRAINED) + np.nan_to_num(_numbers(frame, COPIES))
-    work = texts * _numbers(frame, EPOCHS) * _numbers(frame, LAYERS) * _numbers(frame, WIDTH) ** 2
-    return np.asarray(work * _numbers(frame, WORDS) if with_words else work)
-
-
-def _numbers(frame: pd.DataFrame, name: str) -> Array:
-    if name not in frame:
-        return np.full(len(frame), np.nan)
-    return pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    texts = numbers_of(frame, TRAINED) + np.nan_to_num(numbers_of(frame, COPIES))
+    work = texts * numbers_of(frame, EPOCHS) * numbers_of(frame, LAYERS) * numbers_of(frame, WIDTH) ** 2
+    return np.asarray(work * numbers_of(frame, WORDS) if with_words else work)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from distiller.analysis.table import numbers_of
 from distiller.recommend.inputs import Number, is_input
 from distiller.recommend.known import Known
 
@@ -65,7 +66,7 @@ def _features(table: pd.DataFrame) -> Array:
     for name in table:
         if not str(name).startswith("data.") or not is_input(str(name)):
             continue
-        values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        values = numbers_of(table, str(name))
         if len(np.unique(values[:-1][~np.isnan(values[:-1])])) > 1:
             number = Number.of(values[:-1])
             columns.append(np.where(np.isnan(values), np.nan, number.column(values)))

@@ -3,12 +3,23 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distiller.analysis.choices import WITHOUT, is_wide, settings
+from distiller.analysis.choices import (
+    NUMBERS_FROM,
+    PREFIX,
+    RUNS_A_LEVEL,
+    WITHOUT,
+    is_missing,
+    is_number,
+    is_wide,
+    settings,
+)
+from distiller.analysis.table import N_TRAIN, numbers_of
 
 Array = NDArray[np.float64]
 CONTEXT = ("data.", "teacher.", "student.")
@@ -25,11 +36,7 @@ NO_INPUTS = (
 """What a record has of a run's context that is not known before it, or says nothing."""
 NAMES = ("pipeline.task", "teacher.model", "teacher.architecture", "student.model", "student.initialisation")
 """What is told by name, beside choices."""
-TRAINING_SIZE = "data.n_train"
 DATASETS_A_COMPONENT, COMPONENTS_AT_MOST = 4, 4
-NUMBERS_FROM = 7
-"""So many different numbers are a range; fewer are levels."""
-RUNS_A_LEVEL = 2
 
 
 @dataclass(frozen=True)
@@ -88,9 +95,12 @@ class Inputs:
     def learn(cls, frame: pd.DataFrame, dataset: NDArray[np.str_]) -> "Inputs":
         """From a frame of known runs, and of each the name of its dataset."""
         named, numbers = _cells(frame)
+        ranges = {name for name in numbers if name in named and len(_different(numbers[name])) >= NUMBERS_FROM}
+        named = {name: values for name, values in named.items() if name not in ranges}
+        numbers = {name: values for name, values in numbers.items() if name in ranges or is_input(name)}
         levels = {name: found for name, values in named.items() if len(found := _levels(values)) > 1}
         of_datasets = {name: numbers.pop(name) for name in [*numbers] if _is_of_dataset(name)}
-        differing = {name: values for name, values in numbers.items() if len(np.unique(values[~np.isnan(values)])) > 1}
+        differing = {name: values for name, values in numbers.items() if len(_different(values)) > 1}
         return cls(
             levels,
             {name: Number.of(values) for name, values in differing.items()},
@@ -107,15 +117,15 @@ class Inputs:
 
 
 def _cells(frame: pd.DataFrame) -> tuple[dict[str, list[str | None]], dict[str, Array]]:
-    """What is told by name and what is a number, by column."""
-    numbers = {name: _numbers(frame[name]) for name in map(str, frame) if is_input(name)}
-    named = {name: frame[name] for name in NAMES if name in frame}
-    for name, values in settings(frame).items():
-        known = values.dropna()
-        if known.nunique() >= NUMBERS_FROM and all(_is_number(value) for value in known):
-            numbers[name] = _numbers(values)
-        else:
-            named[name] = values
+    """What is told by name and what is a number, by column; choices that are numbers are both."""
+    chosen = {f"{PREFIX}{name}": values for name, values in settings(frame).items()}
+    named = chosen | {name: frame[name] for name in NAMES if name in frame}
+    numbers = {name: numbers_of(frame, name) for name in map(str, frame) if is_input(name)}
+    numbers |= {
+        name: values.to_numpy(np.float64, na_value=np.nan)
+        for name, values in chosen.items()
+        if all(map(is_number, values.dropna()))
+    }
     return {name: [_text(value) for value in values] for name, values in named.items()}, numbers
 
 
@@ -124,23 +134,18 @@ def is_input(column: str) -> bool:
     return column.startswith(CONTEXT) and not column.startswith(NO_INPUTS) and column not in NAMES
 
 
-def _numbers(values: pd.Series) -> Array:
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+def _different(values: Array) -> Array:
+    return np.unique(values[~np.isnan(values)])
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _text(value: object) -> str | None:
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+def _text(value: Any) -> str | None:
+    if is_missing(value):
         return None
-    return f"{float(value):g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    return f"{float(value):g}" if is_number(value) else str(value)
 
 
 def _is_of_dataset(name: str) -> bool:
-    return name.startswith("data.") and name != TRAINING_SIZE
+    return name.startswith("data.") and name != N_TRAIN
 
 
 def _levels(values: list[str | None]) -> tuple[str, ...]:
@@ -158,11 +163,7 @@ def _components(numbers: dict[str, Array], dataset: NDArray[np.str_]) -> Compone
     """Principal components of the datasets' means, each dataset counting once."""
     first = np.unique(dataset, return_index=True)[1]
     count = min(len(first) // DATASETS_A_COMPONENT, COMPONENTS_AT_MOST)
-    differing = {
-        name: values[first]
-        for name, values in numbers.items()
-        if len(np.unique(values[first][~np.isnan(values[first])])) > 1
-    }
+    differing = {name: values[first] for name, values in numbers.items() if len(_different(values[first])) > 1}
     if not count or not differing:
         return Components({}, np.zeros((0, 0)))
     learned = {name: Number.of(values) for name, values in differing.items()}

@@ -1,5 +1,6 @@
 """How good a recommender is on a dataset that it has not seen: each dataset is left out in turn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,14 +72,14 @@ def leave_out(known: Known, seed: int) -> LeftOut:
     return LeftOut(foretold, *(_by_dataset(known, foretold, judge) for judge in (gain, _spearman)))
 
 
-def _by_dataset(known: Known, foretold: dict[str, Array], judge: object) -> pd.DataFrame:
+def _by_dataset(known: Known, foretold: dict[str, Array], judge: Callable[[Array, Array], float]) -> pd.DataFrame:
     rows = {}
     for name in known.names:
         here = known.dataset == name
         mixed = {
             mixture: np.mean([foretold[part][here] for part in parts], axis=0) for mixture, parts in MIXTURES.items()
         }
-        rows[name] = {mixture: judge(known.outcome[here], each) for mixture, each in mixed.items()}  # type: ignore[operator]
+        rows[name] = {mixture: judge(known.outcome[here], each) for mixture, each in mixed.items()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from distiller.analysis.table import DATASET, prepare
+from distiller.analysis.choices import is_missing
+from distiller.analysis.table import DATASET, N_TRAIN, numbers_of, prepare
 from distiller.assets import cache_folder
 from distiller.errors import UserError
 from distiller.files import write_json, write_text
@@ -66,7 +67,7 @@ def read(folder: Path) -> pd.DataFrame:
 
 
 def listing(frame: pd.DataFrame) -> pd.DataFrame:
-    """By dataset: `runs`, `teachers` and `students` told apart, and the `median` and `best` retention."""
+    """A row a dataset: its `runs`, how many `pipelines` and `teachers`, `examples`, `median` and `best` retention."""
     known = known_runs(frame)
     rows = []
     for name in known.names:
@@ -77,7 +78,7 @@ def listing(frame: pd.DataFrame) -> pd.DataFrame:
                 "runs": len(here),
                 "pipelines": len(np.unique(here.pipelines)),
                 "teachers": _different(here, "teacher.model"),
-                "examples": _middle(here, "data.n_train"),
+                "examples": float(pd.Series(numbers_of(here.frame, N_TRAIN)).median()),
                 "median": float(np.median(here.outcome)),
                 "best": float(here.outcome.max()),
             }
@@ -87,13 +88,6 @@ def listing(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _different(known: Known, column: str) -> int:
     return int(known.frame[column].nunique()) if column in known.frame else 0
-
-
-def _middle(known: Known, column: str) -> float | None:
-    if column not in known.frame:
-        return None
-    middle = pd.to_numeric(known.frame[column], errors="coerce").median()
-    return None if pd.isna(middle) else float(middle)
 
 
 def _studies(folder: Path) -> list[Path]:
@@ -139,11 +133,7 @@ def _digest(row: dict[Any, Any]) -> str:
 
 def _row(row: dict[Any, Any]) -> dict[str, Any]:
     """What a run says, as JSON holds it."""
-    return {str(name): _plain(value) for name, value in row.items() if not _is_missing(value)}
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and not np.isfinite(value))
+    return {str(name): _plain(value) for name, value in row.items() if not is_missing(value)}
 
 
 def _plain(value: Any) -> Any:

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distiller.analysis.table import DATASET, OUTCOME, prepare
+from distiller import metafeatures
+from distiller.analysis.table import DATASET, OUTCOME, numbers_of, prepare
 from distiller.errors import UserError
 
 Array = NDArray[np.float64]
 RUNS_AT_LEAST = 4
 RUNS_AT_MOST = 1500
-FEATURES_VERSION = "data.features.version"
+FEATURES, FEATURES_VERSION = "data.features.", "data.features.version"
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,33 @@ def known_runs(frame: pd.DataFrame) -> Known:
     kept = enough & differ
     notes = [*table.notes]
     if not kept.all():
-        notes.append(f"{int((~kept).sum())} runs on datasets with fewer than {RUNS_AT_LEAST} are left out.")
+        notes.append(
+            f"{int((~kept).sum())} runs on datasets with fewer than {RUNS_AT_LEAST}, or all alike, are left out."
+        )
     rows = measured.of(kept)
-    return Known(rows.frame.reset_index(drop=True), rows.outcome, rows.dataset.astype(str), rows.pipelines, notes)
+    return Known(
+        _comparable(rows.frame.reset_index(drop=True), notes),
+        rows.outcome,
+        rows.dataset.astype(str),
+        rows.pipelines,
+        notes,
+    )
+
+
+def _comparable(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Without the features of datasets that another version of this program found out: they mean something else."""
+    if FEATURES_VERSION not in frame:
+        return frame
+    version = numbers_of(frame, FEATURES_VERSION)
+    other = ~np.isnan(version) & (version != metafeatures.VERSION)
+    if not other.any():
+        return frame
+    notes.append(
+        f"Of {int(other.sum())} runs the features of their data are of another version than {metafeatures.VERSION},"
+        " and not looked at."
+    )
+    columns = [name for name in map(str, frame) if name.startswith(FEATURES)]
+    return frame.assign(**{name: frame[name].astype(object).where(~other, None) for name in columns})
 
 
 def _with_names(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from distiller.analysis.choices import is_missing
 from distiller.errors import UserError
 from distiller.pipeline import Pipeline
 from distiller.schema import parse_yaml
@@ -68,7 +69,7 @@ def _tried(known: pd.DataFrame) -> Iterator[dict[str, Part]]:
 def _said(row: Mapping[Any, Any], field: str, columns: list[str]) -> Any:
     """What a run has in a field of its pipeline; `...` if that is not known."""
     there = {name.removeprefix(f"{PREFIX}{field}").removeprefix("."): row[name] for name in columns}
-    there = {name: value for name, value in there.items() if not _is_missing(value)}
+    there = {name: value for name, value in there.items() if not is_missing(value)}
     if not there:
         return None if columns and field in MAY_BE_NULL else ...
     if "" in there:
@@ -84,10 +85,6 @@ def _said(row: Mapping[Any, Any], field: str, columns: list[str]) -> Any:
             place = place.setdefault(parent, {})
         place[last] = value.item() if isinstance(value, np.generic) else value
     return nested
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
 
 
 def _with(content: Mapping[str, Any], parts: Mapping[str, Part]) -> Pipeline | None:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from distiller.pipeline import Pipeline
 from distiller.recommend import Advice, Recommender
+from distiller.report.numbers import share
 
 MINUTE, HOUR = 60, 3600
 
@@ -22,8 +23,8 @@ def advice_table(advice: Advice) -> Table:
     for place, each in enumerate(advice.recommendations, start=1):
         table.add_row(
             str(place),
-            f"{each.expected:.1%}",
-            f"{each.low:.1%} to {each.high:.1%}",
+            share(each.expected),
+            f"{share(each.low)} to {share(each.high)}",
             _duration(each.seconds),
             *map(Text, _stages(each.pipeline)),
         )
@@ -38,9 +39,9 @@ def knowledge_table(datasets: DataFrame) -> Group:
         table.add_row(
             Text(str(row["dataset"])),
             *(str(row[name]) for name in ("runs", "pipelines", "teachers")),
-            "" if examples is None or math.isnan(examples) else f"{examples:,.0f}",
-            f"{row['median']:.1%}",
-            f"{row['best']:.1%}",
+            "" if math.isnan(examples) else f"{examples:,.0f}",
+            share(row["median"]),
+            share(row["best"]),
         )
     return Group(table, Text(f"{datasets['runs'].sum()} runs on {len(datasets)} datasets"))
 

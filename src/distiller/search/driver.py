@@ -18,12 +18,11 @@ from distiller.errors import UserError
 from distiller.files import write_json
 from distiller.pipeline import Pipeline
 from distiller.runs import FILE, RunRecord, new_record
-from distiller.schema import validated
 from distiller.search.config import SearchConfig
 from distiller.search.executors import Ended, Executor, Job
 from distiller.search.front import front
 from distiller.search.halving import rungs
-from distiller.search.point import placed
+from distiller.search.point import pipeline_at
 from distiller.search.progress import Progress
 from distiller.search.study import Study
 from distiller.search.trial import LOG, PIPELINE, RUN, Outcome, prepare_folder
@@ -109,7 +108,7 @@ class Driver:
         Raises:
             UserError: If it is none.
         """
-        return validated(Pipeline, placed(self.base.model_dump(), point), "point")
+        return pipeline_at(self.base, point)
 
     def _fill(self, trials: list[FrozenTrial]) -> None:
         """Give every worker something to do: what was begun before, then what is new."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from distiller.errors import UserError
+from distiller.pipeline import Pipeline
+from distiller.schema import validated
 
 ANY = "*"
 """In a path: every entry of a list."""
@@ -26,6 +28,15 @@ def placed(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
     for path in sorted(point, key=lambda path: (path.count("."), not path.endswith(".type"))):
         content = _with(content, path.split("."), point[path])
     return dict(content)
+
+
+def pipeline_at(base: Pipeline, point: Mapping[str, Any]) -> Pipeline:
+    """The pipeline of a point.
+
+    Raises:
+        UserError: If it is none.
+    """
+    return validated(Pipeline, placed(base.model_dump(), point), "point")
 
 
 def _with(content: Any, path: list[str], value: Any) -> Any:

@@ -8,8 +8,7 @@ import optuna
 from distiller.errors import UserError
 from distiller.pipeline import Pipeline
 from distiller.recommend import Recommender, Subject, choose, knowledge
-from distiller.schema import validated
-from distiller.search.point import placed
+from distiller.search.point import pipeline_at
 from distiller.search.space import Space
 
 PROPOSED = 200
@@ -44,7 +43,7 @@ def _drawn(base: Pipeline, space: Space, seed: int) -> list[tuple[dict[str, Any]
     for _ in range(PROPOSED):
         point = space.suggested(study.ask())
         try:
-            pipeline = validated(Pipeline, placed(base.model_dump(), point), "point")
+            pipeline = pipeline_at(base, point)
         except UserError as error:
             refused = error
             continue
