@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pandas as pd
@@ -92,3 +94,46 @@ def test_a_share_that_the_runs_do_not_support_is_unknown_and_not_zero() -> None:
     assert len(unknown)
     assert (unknown["high"] > 0.2).all()
     assert (unknown["low"] == 0).all()
+
+
+def test_pairs_whose_levels_were_never_combined_are_unknown_and_what_is_seen_is_of_the_choices() -> None:
+    """As in the paper's table, where only one student was ever trained with augmentation."""
+    random = np.random.default_rng(4)
+    student, copies, mapping = random.integers(4, size=400), np.zeros(400, int), random.integers(3, size=400)
+    copies[:20] = 1
+    student[:20] = 0
+    frame = pd.DataFrame(
+        {
+            "pipeline.student.layers": student,
+            "pipeline.augmentation.copies": copies,
+            "pipeline.mapping.type": np.array(["skip", "last", "emd"])[mapping],
+            "retention": 0.9 + 0.02 * student + 0.01 * mapping + 0.005 * random.standard_normal(400),
+        }
+    )
+    table = prepare(frame)
+    several = [functional_anova(fit_surrogate(table, np.random.default_rng(seed)), 1.0) for seed in range(3)]
+    shares = several[0].set_index("name")
+    pair = shares.loc[_pair_of(shares, "copies", "layers")]
+    assert not pair["known"]
+    assert np.isnan(pair["value"])
+    assert (pair["low"], pair["high"]) == (0.0, 1.0)
+    assert shares.loc[_pair_of(shares, "mapping", "layers"), "high"] < 0.05
+    expected = 0.02**2 * 1.25 / (0.02**2 * 1.25 + 0.01**2 * 2 / 3)
+    for each in several:
+        of_student = each.set_index("name").loc["student.layers"]
+        assert of_student["value"] == pytest.approx(expected, abs=0.05)
+        assert of_student["low"] > 0.5
+
+
+def _pair_of(shares: pd.DataFrame, one: str, other: str) -> str:
+    return next(name for name in shares.index if one in name and other in name)
+
+
+def test_draws_that_differ_between_quarters_are_called_unsettled(known: tuple[Response, pd.DataFrame]) -> None:
+    surrogate = fit_surrogate(prepare(known[1]), np.random.default_rng(0))
+    assert surrogate.unsettled() == []
+    largest = max(surrogate.sources, key=lambda name: surrogate.variance(name).mean())
+    drifting = surrogate.posterior.coefficients.copy()
+    drifting[len(drifting) // 2 :, surrogate.posterior.places[largest]] *= 0.2
+    moved = replace(surrogate, posterior=replace(surrogate.posterior, coefficients=drifting))
+    assert largest in moved.unsettled()

@@ -103,9 +103,13 @@ def analyze(frame: pd.DataFrame, seed: int = 0) -> Analysis:
 
 
 def _not_modelled(table: Table, surrogate: Surrogate) -> list[str]:
-    """What there was too much of, in sentences."""
+    """What the model leaves out, or is not sure of, in sentences."""
     pipelines = int(table.pipelines.max()) + 1
+    untold, unsettled = len(surrogate.untold), surrogate.unsettled()
     said = {
+        f"Of {untold} pairs runs do not tell what the two do together from what each does alone, their levels being"
+        " hardly combined: those are unknown, and what is seen is put down to the choices alone.": untold > 0,
+        f"Other seeds will say otherwise of {', '.join(unsettled)}: the draws did not settle.": len(unsettled) > 0,
         f"{surrogate.left_out} pairs of choices, those that explain least, are counted as noise.": (
             surrogate.left_out > 0
         ),

@@ -94,6 +94,12 @@ class Choice:
         return f"{number:.3g}"
 
 
+def numbered(columns: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+    """Shape [rows], counted from 0: the same number for rows that agree in all columns; NaN agrees with NaN."""
+    frame = pd.DataFrame(dict(enumerate(columns)))
+    return np.asarray(frame.groupby(list(frame), dropna=False).ngroup(), np.int64)
+
+
 def group_of(name: str) -> Group:
     """The stage that a field of a pipeline belongs to."""
     return next((group for prefix, group in GROUPS.items() if f"{name}.".startswith(prefix)), "other")

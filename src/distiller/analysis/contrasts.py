@@ -20,7 +20,7 @@ from distiller.analysis.choices import NONE, WITHOUT, Choice
 from distiller.analysis.design import basis_of, single_columns
 from distiller.analysis.hierarchical import Array, Batch, fit
 from distiller.analysis.interval import LEVEL, interval
-from distiller.analysis.surrogate import context_of, repeated
+from distiller.analysis.surrogate import are_repeated, context_of, repeated
 from distiller.analysis.table import N_TRAIN, STUDENT_SIZE, Table, numbers_of
 
 DRAWS, WARM_UP = 600, 200
@@ -149,20 +149,25 @@ def _effects(
         for other in table.choices
         if not _is_part(other, choice) and other.codes[other.made].size and np.ptp(other.codes[other.made]) > 0
     ]
-    datasets, of_dataset = np.unique(table.compared_datasets, return_inverse=True)
+    of_dataset, datasets = pd.factorize(table.compared_datasets, sort=True)
     slopes = []
     if len(datasets) > 1:
         products = (np.eye(len(datasets))[of_dataset][:, :, None] * levels[:, None, :]).reshape(len(table), -1)
         slopes = [Batch(SLOPES, products, scale=disagreement(choice.name))]
-    single = single_columns([_of_levels_there(other) for other in table.choices], random)
-    own_of_pipelines = repeated(table, list(single.choices.values()), single.possible)
-    batches = [*context_of(table), *own_of_pipelines, Batch(OWN, own, flat=True), *others, *slopes]
+    batches = [*context_of(table), *_own_of_pipelines(table, random), Batch(OWN, own, flat=True), *others, *slopes]
     posterior = fit(table.completed, batches, random, strata=table.strata, draws=DRAWS, warm_up=WARM_UP)
     effects = np.concatenate([np.zeros((DRAWS, 1)), posterior.of(OWN)], axis=1)
     if not slopes:
         return effects, {}
     differing = posterior.of(SLOPES).reshape(DRAWS, len(datasets), count)
     return effects, {str(name): effects + differing[:, place] for place, name in enumerate(datasets)}
+
+
+def _own_of_pipelines(table: Table, random: np.random.Generator) -> list[Batch]:
+    if not are_repeated(table):
+        return []
+    single = single_columns([_of_levels_there(other) for other in table.choices], random)
+    return repeated(table, list(single.choices.values()), single.possible)
 
 
 def _of_levels_there(choice: Choice) -> Choice:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import helmert
 
-from distiller.analysis.choices import Choice
+from distiller.analysis.choices import Choice, numbered
 
 Array = NDArray[np.float64]
 REFERENCE = 8192
@@ -83,8 +83,7 @@ def _single(choices: Sequence[Choice], reference: dict[str, Array]) -> tuple[dic
 
 
 def _different(reference: dict[str, Array]) -> int:
-    codes = np.stack([np.nan_to_num(each, nan=-1.0) for each in reference.values()] or [np.zeros(REFERENCE)])
-    return int(np.unique(codes, axis=1).shape[1])
+    return int(numbered(list(reference.values())).max()) + 1
 
 
 def basis_of(choice: Choice) -> Array:
@@ -145,20 +144,20 @@ def _there(
     """Where a choice is there to be made among pipelines drawn by lot, by what runs show it to depend on."""
     known = [other for other in choices if other.name in drawn and other.levels]
     for parents in [[other] for other in known] + [[other for other in known if other.group == choice.group]]:
-        conditions = _conditions(choice, parents)
-        if conditions is not None:
-            codes = zip(*(np.nan_to_num(drawn[parent.name], nan=-1.0) for parent in parents), strict=True)
-            return np.array([conditions.get(code, True) for code in codes])
+        there = _decided(choice, parents, drawn) if parents else None
+        if there is not None:
+            return there
     return np.asarray(random.random(REFERENCE) < choice.made.mean())
 
 
-def _conditions(choice: Choice, parents: Sequence[Choice]) -> dict[tuple[float, ...], bool] | None:
-    """For each combination of the parents whether the choice is there; None if that is not what decides it."""
-    if not parents:
+def _decided(choice: Choice, parents: Sequence[Choice], drawn: dict[str, Array]) -> NDArray[np.bool_] | None:
+    """Whether a choice is there, by the parents alone, as in the runs; None if that is not what decides it.
+
+    Where no run had a combination of the parents, it is there.
+    """
+    both = numbered([np.concatenate([parent.codes, drawn[parent.name]]) for parent in parents])
+    of_runs, of_reference = np.split(both, [len(choice.codes)])
+    runs, made = (np.bincount(of_runs, weights, int(both.max()) + 1) for weights in (None, choice.made))
+    if np.any((made > 0) & (made < runs)):
         return None
-    found: dict[tuple[float, ...], bool] = {}
-    codes = zip(*(np.nan_to_num(parent.codes, nan=-1.0) for parent in parents), strict=True)
-    for code, made in zip(codes, choice.made, strict=True):
-        if found.setdefault(code, bool(made)) != made:
-            return None
-    return found
+    return np.asarray(((made > 0) | (runs == 0))[of_reference])

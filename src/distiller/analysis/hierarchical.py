@@ -132,20 +132,25 @@ class _Sampler:
         pools = sorted({batch.pool for batch in every if batch.pool})
         self.pools = [np.flatnonzero([batch.pool == pool for batch in every]) for pool in pools]
         self.own_scale = np.array([1.0 if batch.scale is None else batch.scale / self.spread for batch in every])
-        design = np.concatenate([batch.columns for batch in every], axis=1)
-        self.strata = np.zeros(outcomes.shape[1], int) if strata is None else strata
-        count = int(self.strata.max()) + 1
+        strata = np.zeros(outcomes.shape[1], int) if strata is None else strata
+        count = int(strata.max()) + 1
         self.outcomes = np.where(cut, 0.0, (outcomes - self.centre) / self.spread)
-        self.runs = np.bincount(self.strata, minlength=count)
-        rows = [np.flatnonzero(self.strata == stratum) for stratum in range(count)]
-        self.grams = np.stack([design[some].T @ design[some] for some in rows])
-        self.moments = np.stack([self.outcomes[:, some] @ design[some] for some in rows], axis=1)
+        self.runs = np.bincount(strata, minlength=count)
+        rows = [np.flatnonzero(strata == stratum) for stratum in range(count)]
+        self.grams = np.empty((count, self.width, self.width))
+        self.moments = np.empty((len(outcomes), count, self.width))
         self.squares = np.stack([(self.outcomes[:, some] ** 2).sum(axis=1) for some in rows], axis=1)
-        self.cut = np.flatnonzero(cut)
-        self.design_cut = design[self.cut]
+        self.designs_cut = []
+        for stratum, some in enumerate(rows):
+            design = np.concatenate([batch.columns[some] for batch in every], axis=1)
+            self.grams[stratum] = design.T @ design
+            self.moments[:, stratum] = self.outcomes[:, some] @ design
+            self.designs_cut.append(design[cut[some]])
+        self.cut = np.concatenate([some[cut[some]] for some in rows])
+        self.cut_by_stratum = np.array([len(design) for design in self.designs_cut])
         self.limit = (limit[self.cut] - self.centre) / self.spread if limit is not None else np.empty(0)
         self.drawn = self.limit.copy()
-        self.period = 1 + self.design_cut.size // NUMBERS_A_SWEEP
+        self.period = 1 + len(self.cut) * self.width // NUMBERS_A_SWEEP
         self.sweeps = 0
         self.multiplier = np.where(self.flat, 1.0, 0.3)
         self.variance = np.where(self.flat, FLAT**2, 1.0)
@@ -179,18 +184,13 @@ class _Sampler:
 
     def _with_censored(self, moments: Array, squares: Array) -> tuple[Array, Array]:
         """X'y and y'y of each stratum, with outcomes drawn for the runs of which only a limit is known."""
-        strata = self.strata[self.cut]
         if self.sweeps % self.period == 0:
-            deviation = np.sqrt(self.noise[strata])
-            expected = self.design_cut @ self.coefficients
+            deviation = np.repeat(np.sqrt(self.noise), self.cut_by_stratum)
+            expected = np.concatenate([design @ self.coefficients for design in self.designs_cut])
             self.drawn = expected + deviation * _below((self.limit - expected) / deviation, self.random)
-            self.of_cut = np.stack(
-                [
-                    self.design_cut[strata == stratum].T @ self.drawn[strata == stratum]
-                    for stratum in range(len(squares))
-                ]
-            )
-            self.square_of_cut = np.bincount(strata, self.drawn**2, minlength=len(squares))
+            parts = np.split(self.drawn, np.cumsum(self.cut_by_stratum)[:-1])
+            self.of_cut = np.stack([part @ design for part, design in zip(parts, self.designs_cut, strict=True)])
+            self.square_of_cut = np.array([part @ part for part in parts])
         return moments + self.of_cut, squares + self.square_of_cut
 
     def _draw_eta(self, gram: Array, moment: Array) -> Array:

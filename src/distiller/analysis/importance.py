@@ -22,7 +22,8 @@ def functional_anova(surrogate: Surrogate, reliability: float) -> pd.DataFrame:
     """Shares of the variance of the response: each choice, each pair, each choice's differing by dataset, and stages.
 
     The response is what the surrogate says of a pipeline, without noise, and its variance is over pipelines drawn by
-    lot (see `design`). Shares of choices, pairs and differences between datasets add up to 1, those of stages too.
+    lot (see `design`). Shares of choices, pairs and differences between datasets add up to 1, those of stages too; NaN
+    is the share of what runs do not tell from choices alone, which counts as none of it.
 
     Args:
         surrogate: Fitted.
@@ -40,6 +41,11 @@ def functional_anova(surrogate: Surrogate, reliability: float) -> pd.DataFrame:
         of_stage = np.asarray(np.sum([variance[name] for name in inside], axis=0))
         others = np.sum([variance[other] for other in certain if other not in inside], axis=0)
         rows.append(_row("group", stage, stage, of_stage, total, others, reliability))
+    untold = {"method": METHOD, "value": float("nan"), "low": 0.0, "high": 1.0, "known": False}
+    rows += [
+        {"kind": _kind(source), "name": name, "group": _stages(source), **untold}
+        for name, source in surrogate.untold.items()
+    ]
     return pd.DataFrame(rows)
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import helmert
 from scipy.stats import chi2
 
+from distiller.analysis.choices import numbered
 from distiller.analysis.design import COLUMNS_AT_MOST, Columns, beyond, columns_of
 from distiller.analysis.hierarchical import Array, Batch, Posterior, fit
 from distiller.analysis.table import Table
@@ -19,6 +21,10 @@ PIPELINES_AT_MOST = 400
 FOLDS, FOLD_DRAWS, FOLD_WARM_UP = 5, 150, 150
 DRAWS, WARM_UP = 1200, 400
 UNLIKELY = 0.1
+LEAST = 1e-300
+QUARTERS, SETTLED, NEXT_TO_NOTHING = 4, 1.2, 0.05
+TOLD = 0.5
+"""What two choices do together is modelled if runs tell this share of it, by degrees of freedom, from each alone."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Surrogate:
         sources: What batches stand for, by name.
         posterior: Draws of the coefficients.
         left_out: How many pairs of choices are not modelled since there were too many.
+        untold: Those that are not modelled since runs do not tell them from what each of the two does alone: levels
+            were not combined. As in fractional designs, what is seen is then put down to the choices alone.
         contrasts: Of each dataset, shape [datasets - 1]: what the columns of a choice on datasets are multiplied by.
     """
 
@@ -50,6 +58,7 @@ class Surrogate:
     sources: dict[str, Source]
     posterior: Posterior
     left_out: int
+    untold: dict[str, Source]
     contrasts: dict[str, Array]
 
     def columns(self, name: str, rows: NDArray[np.int64], dataset: str) -> Array:
@@ -88,6 +97,14 @@ class Surrogate:
         """The variance of the response that a source makes, shape [draws]."""
         return np.asarray((self.posterior.of(name) ** 2).sum(axis=1))
 
+    def unsettled(self) -> list[str]:
+        """Sources whose share differs between quarters of the draws: R̂ (Gelman and Rubin 1992) above what is taken for
+        settled. A source that is next to nothing does not count."""
+        variance = {name: self.variance(name) for name in self.sources}
+        total = np.asarray(np.sum(list(variance.values()), axis=0))
+        shares = {name: each / total for name, each in variance.items()}
+        return [name for name, share in shares.items() if share.mean() > NEXT_TO_NOTHING and _shrinks(share) > SETTLED]
+
     @property
     def unexplained(self) -> Array:
         """What no source makes of the variance of runs on a dataset, shape [draws]: noise, and pipelines' own."""
@@ -95,10 +112,18 @@ class Surrogate:
         return np.asarray(self.posterior.noise + own)
 
 
+def _shrinks(draws: Array) -> float:
+    """How much narrower the draws would become with more of them: R̂ of their quarters."""
+    quarters = draws[: len(draws) // QUARTERS * QUARTERS].reshape(QUARTERS, -1)
+    within = float(quarters.var(axis=1, ddof=1).mean())
+    return float(np.sqrt(1 + quarters.mean(axis=1).var(ddof=1) / max(within, LEAST)))
+
+
 def fit_surrogate(table: Table, random: np.random.Generator) -> Surrogate:
     """Fit the model of a table with a choice or more."""
     columns = columns_of(table.choices, random)
-    context, sources = context_of(table), _sources(table, columns)
+    context, possible = context_of(table), _sources(table, columns)
+    sources = {name: each for name, each in possible.items() if _is_told(table, *each, columns.choices)}
     pairs = {name: batch for name, (source, batch) in sources.items() if batch.pool != SINGLE}
     kept = _strongest(table, context, {name: batch for name, (_, batch) in sources.items()}, pairs)
     chosen = {name: each for name, each in sources.items() if name in kept}
@@ -116,14 +141,16 @@ def fit_surrogate(table: Table, random: np.random.Generator) -> Surrogate:
         {name: source for name, (source, _) in chosen.items()},
         posterior,
         len(sources) - len(kept) + columns.too_wide,
-        dict(zip(np.unique(table.compared_datasets).tolist(), _contrasts(table), strict=True)),
+        {name: source for name, (source, _) in possible.items() if name not in sources},
+        dict(zip(sorted(set(table.compared_datasets)), _contrasts(table), strict=True)),
     )
 
 
 def context_of(table: Table) -> list[Batch]:
     """Where runs were measured: datasets, teachers, and each teacher on each dataset, where there are several."""
-    both = np.array([f"{dataset}\0{teacher}" for dataset, teacher in zip(table.dataset, table.teacher, strict=True)])
-    parts = {DATASET: _indicators(table.dataset), TEACHER: _indicators(table.teacher), BOTH: _indicators(both)}
+    dataset, teacher = (pd.factorize(names, sort=True)[0] for names in (table.dataset, table.teacher))
+    codes = {DATASET: dataset, TEACHER: teacher, BOTH: numbered([dataset, teacher])}
+    parts = {name: _indicators(each) for name, each in codes.items()}
     several = {name: columns for name, columns in parts.items() if columns.shape[1] > 1}
     if BOTH in several and several[BOTH].shape[1] in {
         several.get(part, several[BOTH][:, :0]).shape[1] for part in (DATASET, TEACHER)
@@ -132,21 +159,24 @@ def context_of(table: Table) -> list[Batch]:
     return [Batch(name, columns) for name, columns in several.items()]
 
 
+def are_repeated(table: Table) -> bool:
+    """Whether some pipelines were run more than once, and there are not too many of them to tell them apart."""
+    return 1 < int(table.pipelines.max()) + 1 <= min(PIPELINES_AT_MOST, len(table) - 1)
+
+
 def repeated(table: Table, columns: Sequence[Array], possible: int) -> list[Batch]:
     """What each pipeline is beyond what its columns say of it, where pipelines were run more than once.
 
     Without it runs of one pipeline, with several seeds or on several datasets, would count as that many independent
     ones. Of very many pipelines it would be too large a design.
     """
-    pipelines = table.pipelines
-    if not 1 < int(pipelines.max()) + 1 <= min(PIPELINES_AT_MOST, len(table) - 1):
+    if not are_repeated(table):
         return []
-    own = beyond(np.concatenate(columns, axis=1), pipelines, possible)
+    own = beyond(np.concatenate(columns, axis=1), table.pipelines, possible)
     return [Batch(PIPELINE, own)] if own.shape[1] else []
 
 
-def _indicators(names: NDArray[np.object_] | NDArray[np.str_]) -> Array:
-    _, codes = np.unique(names.astype(str), return_inverse=True)
+def _indicators(codes: NDArray[np.intp]) -> Array:
     return np.eye(int(codes.max()) + 1)[codes]
 
 
@@ -154,9 +184,8 @@ def _sources(table: Table, columns: Columns) -> dict[str, tuple[Source, Batch]]:
     """Choices, pairs of them, and each on each dataset."""
     found = [(Source((name,)), each, SINGLE) for name, each in columns.choices.items()]
     found += [(Source(pair), each, PAIRS) for pair, each in columns.pairs.items()]
-    contrasts = _contrasts(table)
-    if len(contrasts) > 1:
-        between = contrasts[np.unique(table.compared_datasets, return_inverse=True)[1]]
+    between = _between_datasets(table)
+    if between.shape[1]:
         of_choices = columns.choices.items()
         found += [
             (Source((name,), on_dataset=True), _on_dataset(between, each), ON_DATASET) for name, each in of_choices
@@ -164,9 +193,27 @@ def _sources(table: Table, columns: Columns) -> dict[str, tuple[Source, Batch]]:
     return {source.name: (source, Batch(source.name, each, pool)) for source, each, pool in found}
 
 
+def _is_told(table: Table, source: Source, batch: Batch, choices: Mapping[str, Array]) -> bool:
+    """Whether runs tell a pair's columns from those of the two: an eigenvalue below 1 is less than a run's worth."""
+    parents = [choices[name] for name in source.choices]
+    if source.on_dataset:
+        parents.append(_between_datasets(table))
+    if len(parents) == 1:
+        return True
+    alone = np.concatenate([np.ones((len(table), 1)), *parents], axis=1)
+    across = alone.T @ batch.columns
+    left = batch.columns.T @ batch.columns - across.T @ np.linalg.pinv(alone.T @ alone, hermitian=True) @ across
+    return bool(np.mean(np.linalg.eigvalsh(left) >= 1.0) >= TOLD)
+
+
+def _between_datasets(table: Table) -> Array:
+    """The contrasts of each run's dataset, shape [runs, datasets - 1]."""
+    return np.asarray(_contrasts(table)[pd.factorize(table.compared_datasets, sort=True)[0]])
+
+
 def _contrasts(table: Table) -> Array:
     """Of each dataset, by name: mean 0 and variance 1 over datasets, shape [datasets, datasets - 1]."""
-    count = len(np.unique(table.compared_datasets))
+    count = len(set(table.compared_datasets))
     return np.asarray(helmert(count).T * np.sqrt(count)) if count > 1 else np.zeros((1, 0))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distiller.analysis.choices import Choice, find_choices
+from distiller.analysis.choices import Choice, find_choices, numbered
 from distiller.errors import UserError
 
 Array = NDArray[np.float64]
@@ -64,8 +64,7 @@ class Table:
     @cached_property
     def pipelines(self) -> NDArray[np.int64]:
         """Shape [runs]: the same number for runs of the same pipeline."""
-        codes = np.stack([np.nan_to_num(choice.codes, nan=-1.0) for choice in self.choices] or [np.zeros(len(self))])
-        return np.unique(codes, axis=1, return_inverse=True)[1].reshape(-1)
+        return numbered([choice.codes for choice in self.choices] or [np.zeros(len(self))])
 
     @property
     def units(self) -> NDArray[np.int64]:
@@ -76,8 +75,8 @@ class Table:
     @cached_property
     def compared_datasets(self) -> NDArray[Any]:
         """Shape [runs]: the name of the data; of very many datasets those with fewest runs share one."""
-        names, codes, counts = np.unique(self.dataset.astype(str), return_inverse=True, return_counts=True)
-        names = names.astype(object)
+        codes, names = pd.factorize(self.dataset, sort=True)
+        counts = np.bincount(codes)
         if len(names) > DATASETS_AT_MOST:
             names[np.argsort(-counts, kind="stable")[DATASETS_AT_MOST - 1 :]] = OTHERS
         return np.asarray(names[codes])
@@ -85,7 +84,8 @@ class Table:
     @cached_property
     def strata(self) -> NDArray[np.int64]:
         """Shape [runs]: the number of the dataset; all that have few runs share one."""
-        names, codes, counts = np.unique(self.dataset.astype(str), return_inverse=True, return_counts=True)
+        codes, names = pd.factorize(self.dataset, sort=True)
+        counts = np.bincount(codes)
         large = [
             place for place in np.argsort(-counts, kind="stable")[:STRATA_AT_MOST] if counts[place] >= RUNS_A_STRATUM
         ]

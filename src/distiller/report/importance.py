@@ -74,7 +74,8 @@ def _picture(kind: str, rows: DataFrame, about: Mapping[str, Any]) -> Picture:
     shown = names[:AT_MOST]
     heights = [height] * len(shown) + ([] if noise is None else [LABEL + METHOD + GAP])
     figure, axes = lanes("share", heights)
-    known = [*rows["high"].dropna(), *rows["value"].dropna(), *(noise or ())]
+    of_shown = rows[rows["name"].isin(shown)]
+    known = [*of_shown["high"].dropna(), *of_shown["value"].dropna(), *(noise or ())]
     axes.set_xlim(0, 1.06 * (max(known, default=1.0) or 1.0))
     in_per_cent(axes.xaxis)
     for place, name in enumerate(shown):
@@ -86,7 +87,7 @@ def _picture(kind: str, rows: DataFrame, about: Mapping[str, Any]) -> Picture:
         _draw_noise(axes, noise, len(shown) * height)
     for number, method in enumerate(methods):
         axes.plot([], [], color=COLOURS[number], marker=MARKERS[number], markersize=5, label=method)
-    unknown = not rows["known"].all()
+    unknown = not of_shown["known"].all()
     if unknown:
         axes.add_patch(Rectangle((0, 0), 0, 0, hatch="////", facecolor="none", edgecolor=GREY, label="unknown"))
     if len(methods) > 1 or unknown:
