@@ -1,9 +1,6 @@
 """Runs on a tiny encoder and real questions, some of which die."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from distiller import Pipeline
 from distiller.schema import validated
+from processes import run_script
 
 
 def pipeline_of(model: Path | str, **changes: Any) -> Pipeline:
@@ -131,4 +129,4 @@ training.distill(Pipeline.from_yaml(pipeline), out)
 def die(pipeline: Pipeline, folder: Path, moment: str, step: int, number: int) -> int:
     pipeline.to_yaml(folder / "given.yaml")
     arguments = [str(folder / "given.yaml"), str(folder / "out"), moment, str(step), str(int(number))]
-    return subprocess.run([sys.executable, "-c", DYING, *arguments], env={**os.environ}, check=False).returncode
+    return run_script(DYING, *arguments).returncode

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from transformers import AutoModelForMaskedLM
 from distiller import UserError, models
 from distiller.augment import adaptation
 from distiller.augment.contextual import Contextual
+from processes import run_script
 
 TOKENIZER = models.load_tokenizer("asset:minilm-l6", "test")
 SENTENCES = [f"the {color} {thing} is very {size}" for color, thing, size in [
@@ -119,7 +118,7 @@ adaptation.adapted(sys.argv[1], [], 2)
 
 
 def test_of_a_killed_process_nothing_is_taken_for_a_model(little_english: Path, tiny_bert: Path) -> None:
-    dead = subprocess.run([sys.executable, "-c", DYING, str(tiny_bert)], env={**os.environ}, check=False)
+    dead = run_script(DYING, tiny_bert)
     assert dead.returncode == -signal.SIGKILL
     assert not [path for path in (little_english / "adapted").iterdir() if path.is_dir()]
     assert (adaptation.adapted(str(tiny_bert), [], 2) / "model.safetensors").is_file()

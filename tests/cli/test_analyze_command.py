@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +7,10 @@ import pytest
 
 from distiller.analysis import analyze
 from distiller.runs import import_table, load
+from processes import run_command
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 MAPPING = REPOSITORY / "examples" / "paper-runs.yaml"
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "distiller", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +22,7 @@ def records(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def test_the_runs_of_the_paper_become_a_report(records: Path, tmp_path: Path) -> None:
-    done = run("analyze", records, "--out", tmp_path)
+    done = run_command("analyze", records, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "809 of 809 runs on 5 datasets with 4 teachers are used." in done.stdout
     content = json.loads((tmp_path / "analysis.json").read_text())
@@ -55,11 +48,13 @@ def test_contrasts_of_the_paper_agree_with_pairs_of_runs_that_differ_in_one_thin
     contrasts = analyze(load(records)).contrasts
     [found] = contrasts.query("scope == 'overall' and level == 'mi' and other == 'pkd'").to_dict("records")
     assert of_task["size"].min() >= 3
-    assert abs(found["difference"] - of_task["mean"].mean()) < 2 * error
+    # A model draws datasets towards each other, which pairs do not: RTE, where the two differ most, counts for less.
+    assert abs(found["difference"] - of_task["mean"].mean()) < 3 * error
+    assert found["low"] < of_task["mean"].mean() < found["high"]
 
 
 def test_a_folder_without_records_is_one_line(tmp_path: Path) -> None:
-    done = run("analyze", tmp_path, "--out", tmp_path / "out")
+    done = run_command("analyze", tmp_path, "--out", tmp_path / "out")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "run.json" in done.stderr
@@ -68,7 +63,7 @@ def test_a_folder_without_records_is_one_line(tmp_path: Path) -> None:
 
 def test_few_runs_are_a_sentence_and_a_report(tmp_path: Path) -> None:
     pd.DataFrame({"retention": [0.9, 0.95], "pipeline.mapping.type": ["skip", "last"]}).to_csv(tmp_path / "few.csv")
-    done = run("analyze", tmp_path / "few.csv", "--out", tmp_path / "out")
+    done = run_command("analyze", tmp_path / "few.csv", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "2 finished runs with a retention: too few" in done.stdout
     assert "2 finished runs with a retention: too few" in (tmp_path / "out" / "report.html").read_text()

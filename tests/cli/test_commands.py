@@ -16,13 +16,9 @@ from safetensors.torch import load_file, save_file
 
 from distiller.cli.main import main, mend_of
 from distiller.version import __version__
+from processes import run_command
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-
-
-def _run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from distiller.cli.main import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
 
 
 def _write(path: Path, model: Path, **changes: Any) -> Path:
@@ -37,14 +33,15 @@ def _write(path: Path, model: Path, **changes: Any) -> Path:
 
 
 def test_version_and_help() -> None:
-    assert _run("--version").stdout == f"distiller {__version__}\n"
-    listed = _run("--help").stdout
+    command = [sys.executable, "-m", "distiller", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"distiller {__version__}\n"
+    listed = run_command("--help").stdout
     assert all(command in listed for command in ("demo", "finetune", "distill", "evaluate", "doctor"))
 
 
 def test_distill_leaves_student_record_and_report(tiny_bert: Path, tmp_path: Path) -> None:
     pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
-    done = _run("distill", pipeline, "--out", tmp_path / "out", "--set", "training.epochs=2", "--set", "seed=4")
+    done = run_command("distill", pipeline, "--out", tmp_path / "out", "--set", "training.epochs=2", "--set", "seed=4")
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["seed"] == 4
@@ -52,7 +49,7 @@ def test_distill_leaves_student_record_and_report(tiny_bert: Path, tmp_path: Pat
     assert "retention" in done.stdout
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!")
     assert (tmp_path / "out" / "student" / "model.safetensors").exists()
-    again = _run(
+    again = run_command(
         "distill", pipeline, "--out", tmp_path / "out", "--set", "training.epochs=2", "--set", "seed=4", "--resume"
     )
     assert again.returncode == 0
@@ -61,22 +58,22 @@ def test_distill_leaves_student_record_and_report(tiny_bert: Path, tmp_path: Pat
 
 def test_finetune_then_evaluate_gives_the_score_in_the_record(tiny_bert: Path, tmp_path: Path) -> None:
     pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
-    assert _run("finetune", pipeline, "--out", tmp_path / "out").returncode == 0
-    done = _run("evaluate", tmp_path / "out" / "teacher", pipeline, "--out", tmp_path / "scores")
+    assert run_command("finetune", pipeline, "--out", tmp_path / "out").returncode == 0
+    done = run_command("evaluate", tmp_path / "out" / "teacher", pipeline, "--out", tmp_path / "scores")
     assert done.returncode == 0, done.stderr
     scores = json.loads((tmp_path / "scores" / "evaluation.json").read_text())
-    assert _run("distill", pipeline, "--out", tmp_path / "run").returncode == 0
+    assert run_command("distill", pipeline, "--out", tmp_path / "run").returncode == 0
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert scores["metrics"] == record["metrics"]["teacher"]["test"]
 
 
 def test_adapt_masked_lm_leaves_a_model_that_augmentation_takes(tiny_bert: Path, tmp_path: Path) -> None:
     pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
-    done = _run("adapt-masked-lm", pipeline, "--model", tiny_bert, "--steps", 2, "--out", tmp_path / "out")
+    done = run_command("adapt-masked-lm", pipeline, "--model", tiny_bert, "--steps", 2, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "guessed first" in done.stdout
     step = f"augmentation.steps=[{{type: contextual, model: {tmp_path / 'out' / 'masked-lm'}}}]"
-    shown = _run("augment", pipeline, "--show", 3, "--set", step)
+    shown = run_command("augment", pipeline, "--show", 3, "--set", step)
     assert shown.returncode == 0, shown.stderr
 
 
@@ -87,7 +84,7 @@ def test_a_damaged_encoder_is_one_line_and_exit_code_2_and_leaves_nothing(tiny_b
     kept = {name: weight for name, weight in weights.items() if "encoder.layer.1." not in name}
     save_file(kept, encoder / "model.safetensors", {"format": "pt"})
     pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert)
-    done = _run("adapt-masked-lm", pipeline, "--model", encoder, "--steps", 2, "--out", tmp_path / "out")
+    done = run_command("adapt-masked-lm", pipeline, "--model", encoder, "--steps", 2, "--out", tmp_path / "out")
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.strip().split("\n")
     assert line.startswith(f"adapt-masked-lm: '{encoder}' is damaged: its weights do not fit its config.json: ")
@@ -95,7 +92,7 @@ def test_a_damaged_encoder_is_one_line_and_exit_code_2_and_leaves_nothing(tiny_b
 
 
 def test_doctor_says_what_is_there(tmp_path: Path, own_cache: Path) -> None:
-    done = _run("doctor", "--out", tmp_path)
+    done = run_command("doctor", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     findings = json.loads((tmp_path / "doctor.json").read_text())
     assert {"python", "torch", "cores", "memory", "bfloat16", "gpu", "hub", "cached assets"} <= set(findings)
@@ -170,7 +167,7 @@ def test_a_model_without_a_head_is_not_evaluated(
 def test_a_loss_that_is_no_number_is_bad_input_too(tiny_bert: Path, tmp_path: Path) -> None:
     training = {"epochs": 2, "learning_rate": 1e30, "warmup": 0.0, "batch_size": 4}
     pipeline = _write(tmp_path / "pipeline.yaml", tiny_bert, training=training)
-    done = _run("distill", pipeline, "--out", tmp_path / "out")
+    done = run_command("distill", pipeline, "--out", tmp_path / "out")
     assert done.returncode == 2, done.stderr
     assert "objective.prediction.kl: the loss is not a finite number at step" in done.stderr
     assert not (tmp_path / "out" / "student").exists()
@@ -189,7 +186,7 @@ def test_a_stopped_run_exits_with_130_and_goes_on_with_resume(tiny_bert: Path, t
     assert stopped.returncode == 130, stopped.stderr
     assert "--resume" in stopped.stderr
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "stopped"
-    done = _run("distill", pipeline, "--out", tmp_path / "out", "--resume")
+    done = run_command("distill", pipeline, "--out", tmp_path / "out", "--resume")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "finished"
 

@@ -1,18 +1,12 @@
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from distiller.runs import RunRecord
+from processes import run_command
 from recommend_tables import runs
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "distiller", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +14,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("knowledge")
     table = folder / "runs.csv"
     runs().to_csv(table, index=False)
-    done = run("knowledge", "add", table, "--knowledge", folder / "known")
+    done = run_command("knowledge", "add", table, "--knowledge", folder / "known")
     assert done.returncode == 0, done.stderr
     assert "480 runs added" in done.stdout
     return folder / "known"
@@ -29,7 +23,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(tiny_bert: Path, known: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
     data = ("--data", "asset:trec", "--set", "data.limit=64", "--set", "data.max_length=24")
     teacher = ("--set", "teacher.finetune.epochs=1", "--teacher", tiny_bert, "--student", "0,2")
-    return run("recommend", *data, *teacher, "--knowledge", known, *more)
+    return run_command("recommend", *data, *teacher, "--knowledge", known, *more)
 
 
 def test_what_is_recommended_runs_as_it_is(tiny_bert: Path, known: Path, tmp_path: Path) -> None:
@@ -39,7 +33,7 @@ def test_what_is_recommended_runs_as_it_is(tiny_bert: Path, known: Path, tmp_pat
     assert [each["pipeline"] for each in said["recommendations"]] == ["1.yaml", "2.yaml", "3.yaml"]
     assert all(each["low"] < each["expected"] < each["high"] for each in said["recommendations"])
     assert all(each["seconds"] > 0 for each in said["recommendations"])
-    done = run("distill", tmp_path / "advice" / "1.yaml", "--out", tmp_path / "run")
+    done = run_command("distill", tmp_path / "advice" / "1.yaml", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     record = RunRecord.read(tmp_path / "run")
     assert record.status == "finished"
@@ -48,7 +42,10 @@ def test_what_is_recommended_runs_as_it_is(tiny_bert: Path, known: Path, tmp_pat
 
 
 def test_what_is_known_is_listed_and_judged(known: Path) -> None:
-    listed, judged = run("knowledge", "ls", "--knowledge", known), run("knowledge", "stats", "--knowledge", known)
+    listed, judged = (
+        run_command("knowledge", "ls", "--knowledge", known),
+        run_command("knowledge", "stats", "--knowledge", known),
+    )
     assert "480 runs on 8 datasets" in listed.stdout
     assert "data-7" in judged.stdout
     assert "Used:" in judged.stdout
@@ -66,7 +63,7 @@ def test_wrong_input_is_one_line(
 ) -> None:
     given = {"--data": "asset:trec", "--teacher": str(tiny_bert), "--student": "0,2", "--knowledge": str(known)}
     flags = [part for flag, value in {**given, **dict([arguments])}.items() for part in (flag, value)]
-    done = run("recommend", *flags, "--out", tmp_path / "advice")
+    done = run_command("recommend", *flags, "--out", tmp_path / "advice")
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert said in done.stderr

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,14 @@ from typing import Any
 import pytest
 
 from distiller.store import store_folder
+from processes import run_command
 from tiny_runs import pipeline_of
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def _run(*arguments: Any) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "distiller", "store", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"})
+    return run_command("store", *arguments, COLUMNS="200")
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import csv
 import json
 import signal
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -19,6 +17,7 @@ from hypothesis import strategies as st
 from conftest import REPOSITORY
 from distiller import runs
 from distiller.errors import UserError
+from processes import run_script
 
 PAPER = REPOSITORY / "examples" / "paper-runs.yaml"
 MAPPING: dict[str, Any] = {
@@ -173,7 +172,7 @@ def test_a_row_is_added_and_a_changed_one_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("moment", [1, 2, 3])
 def test_after_a_kill_the_same_command_completes(tmp_path: Path, moment: int) -> None:
     mapping, table, out = _given(tmp_path)
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(moment), mapping, table, out], check=False)
+    killed = run_script(KILLED, moment, mapping, table, out)
     assert killed.returncode == -signal.SIGKILL
     assert len([*out.glob("*/run.json")]) == moment - 1
     assert all(runs.RunRecord.read(path.parent) for path in out.glob("*/run.json"))

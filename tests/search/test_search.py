@@ -24,6 +24,7 @@ from distiller.search.progress import Progress
 from distiller.search.result import chances_of_being_best
 from distiller.search.study import open_study
 from distiller.search.trial import Outcome
+from processes import run_command
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -244,10 +245,7 @@ def test_what_is_wrong_on_the_command_line_is_one_line(search_file: Written, tmp
         ("--timeout", "5x", "'5x' is no time"),
         ("--executor", "foo", "unknown type 'foo'"),
     ):
-        arguments = ["search", str(search_file()), "--out", str(tmp_path / "out"), option, value]
-        ran = subprocess.run(
-            [sys.executable, "-m", "distiller", *arguments], capture_output=True, text=True, check=False
-        )
+        ran = run_command("search", search_file(), "--out", tmp_path / "out", option, value)
         assert ran.returncode == 2, ran.stderr
         assert message in ran.stderr
         assert ran.stderr.count("\n") == 1

@@ -16,6 +16,7 @@ from distiller.models import Reading
 from distiller.store import FrozenTeacher, TeacherOutputs
 from distiller.store.config import Format
 from distiller.tasks import Tokens, tokenize
+from processes import run_script
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -186,20 +187,17 @@ print(sum(computed), flush=True)
 """
 
 
-def started(tiny_bert: Path, moment: str = "never", after: int = 0) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", SCRIPT, str(tiny_bert), moment, str(after)]
+def started(tiny_bert: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", SCRIPT, str(tiny_bert), "never", "0"]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ})
 
 
 @pytest.mark.parametrize(("moment", "after", "done"), [("teacher", 10, 64), ("fsync", 5, 32), ("fsync", 6, 64)])
 def test_a_killed_build_goes_on_where_it_stopped(tiny_bert: Path, moment: str, after: int, done: int) -> None:
     """Of two shelves, so that a kill may come between them; the first fsync is of what the entry is about."""
-    process = started(tiny_bert, moment, after)
-    process.communicate("go\n")
-    assert process.returncode == -signal.SIGKILL
-    second = started(tiny_bert)
-    assert second.communicate("go\n")[0].split()[-1] == str(200 - done)
-    assert started(tiny_bert).communicate("go\n")[0].split()[-1] == "0"
+    assert run_script(SCRIPT, tiny_bert, moment, after).returncode == -signal.SIGKILL
+    assert run_script(SCRIPT, tiny_bert, "never", 0).stdout.split()[-1] == str(200 - done)
+    assert run_script(SCRIPT, tiny_bert, "never", 0).stdout.split()[-1] == "0"
 
 
 def test_two_builders_at_once_compute_each_text_once(tiny_bert: Path) -> None:

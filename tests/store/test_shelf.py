@@ -3,8 +3,6 @@
 import hashlib
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from torch import Tensor
 
 from distiller.store.shelf import SUFFIX, Shelf
 from distiller.tasks import DIGEST_BYTES
+from processes import run_script
 
 
 def digests(*names: str) -> list[bytes]:
@@ -108,7 +107,7 @@ shelf.add([b"b" * 16], torch.tensor([2]), torch.ones(2, 3))
 
 
 def test_a_writer_that_is_killed_leaves_the_shards_before_and_nothing_of_its_own(tmp_path: Path) -> None:
-    died = subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False)
+    died = run_script(DYING, tmp_path)
     assert died.returncode == -signal.SIGKILL
     shelf = Shelf(tmp_path)
     assert shelf.damaged == []

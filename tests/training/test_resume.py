@@ -1,11 +1,8 @@
 """Runs that were stopped, killed, moved or meddled with, and go on."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from distiller import UserError, distill, training
+from processes import run_script
 from tiny_runs import DYING, die, pipeline_of, same, weights_of
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -74,7 +72,7 @@ def test_a_killed_fine_tuning_goes_on_too(tiny_bert: Path, tmp_path: Path, own_c
     pipeline.to_yaml(tmp_path / "given.yaml")
     script = DYING.replace('"distill" in TITLE', '"teacher" in TITLE')
     arguments = [str(tmp_path / "given.yaml"), str(tmp_path / "out"), "step", "13", str(int(signal.SIGKILL))]
-    subprocess.run([sys.executable, "-c", script, *arguments], env={**os.environ}, check=False)
+    run_script(script, *arguments)
     (unfinished,) = (own_cache / "teachers").glob("*.checkpoints")
     assert [path.name for path in unfinished.iterdir()] == ["checkpoint-8"]
     resumed = distill(pipeline, tmp_path / "out", resume=True).record

@@ -198,7 +198,8 @@ def _conll(path: Path) -> Rows:
     columns = Counter(map(len, plain)).most_common(1)[0][0] if plain else 1
     if columns < 2:
         raise UserError(str(path), "has one column; write a word and its tag on each line, with a tab between")
-    remarks = {line for line in full if _is_remark(line, columns, {cells[-1] for cells in plain}, tabs=tabs)}
+    said = {cells[-1] for cells in plain}
+    remarks = {line for line in full if _is_remark(line, columns, said, tabs=tabs)}
     sentences = [*_sentences(path, lines, columns, remarks, tabs=tabs)]
     numbers, words, tags = (list(side) for side in zip(*sentences, strict=True))
     return Rows(str(path), "line", numbers, {"text": words, "label": tags}, typed=True)

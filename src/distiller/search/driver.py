@@ -1,5 +1,6 @@
 """The loop of a search: proposes, runs, compares, and goes on where it was stopped, whatever stopped it."""
 
+import json
 import re
 import shutil
 import time
@@ -59,6 +60,7 @@ class Driver:
     _began: float = field(default_factory=time.monotonic)
     _exhausted: bool = False
     _failures: list[str] = field(default_factory=list)
+    _refusals: dict[str, str | None] = field(default_factory=dict)
     _dataset: Dataset | None = None
 
     def run(self) -> None:
@@ -147,6 +149,13 @@ class Driver:
         return sum(outcome.seconds for outcome in outcomes if outcome is not None)
 
     def _why_not(self, point: Mapping[str, Any]) -> str | None:
+        """Why a point is no pipeline, looked up once; None if it is one."""
+        key = json.dumps(point, sort_keys=True)
+        if key not in self._refusals:
+            self._refusals[key] = self._refusal(point)
+        return self._refusals[key]
+
+    def _refusal(self, point: Mapping[str, Any]) -> str | None:
         try:
             training.check(self.pipeline(point), self._dataset)
         except (UserError, ValidationError) as error:
