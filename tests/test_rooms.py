@@ -21,6 +21,7 @@ FLOORS = [
     {"analysis"},
     {"recommend"},
     {"search", "export", "report"},
+    {"goal"},
     {"cli"},
     {"__main__"},
 ]

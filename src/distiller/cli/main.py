@@ -11,6 +11,7 @@ import typer
 from distiller.cli.adapt_masked_lm import adapt_masked_lm
 from distiller.cli.analyze import analyze
 from distiller.cli.augment import augment
+from distiller.cli.auto import auto
 from distiller.cli.bench import bench
 from distiller.cli.demo import demo
 from distiller.cli.distill import distill
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     demo,
+    auto,
     finetune,
     distill,
     evaluate,

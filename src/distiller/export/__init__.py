@@ -2,8 +2,22 @@
 
 from distiller.export.bench import Benched, bench
 from distiller.export.export import export
-from distiller.export.exported import Exported
+from distiller.export.exported import FLOAT, INT8, ORIGINAL, Exported
+from distiller.export.foresight import Foreseen, foresee
 from distiller.export.subject import pipeline_for
 from distiller.export.tables import bench_table, export_table
 
-__all__ = ["Benched", "Exported", "bench", "bench_table", "export", "export_table", "pipeline_for"]
+__all__ = [
+    "FLOAT",
+    "INT8",
+    "ORIGINAL",
+    "Benched",
+    "Exported",
+    "Foreseen",
+    "bench",
+    "bench_table",
+    "export",
+    "export_table",
+    "foresee",
+    "pipeline_for",
+]

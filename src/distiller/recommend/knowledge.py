@@ -28,6 +28,14 @@ def knowledge_folder() -> Path:
     return Path(os.environ.get(PLACE) or cache_folder() / "knowledge")
 
 
+def at_hand(folder: Path | None) -> Path | None:
+    """The folder that is given; else the usual one, or None if nothing is known there."""
+    if folder is not None:
+        return folder
+    usual = knowledge_folder()
+    return usual if usual.is_dir() and _studies(usual) else None
+
+
 def add(paths: list[Path], folder: Path) -> int:
     """Add the finished runs under some paths to a knowledge folder: how many were not there yet.
 

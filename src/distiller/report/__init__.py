@@ -2,6 +2,7 @@
 
 from distiller.report.analysis import analysis_table, write_analysis
 from distiller.report.augmentation import augmentation_table, write_augmentation
+from distiller.report.goal import goal_table, write_goal
 from distiller.report.inventory import store_table, write_inventory
 from distiller.report.page import write
 from distiller.report.recommendation import advice_table, knowledge_table, left_out_table
@@ -15,6 +16,7 @@ __all__ = [
     "analysis_table",
     "augmentation_table",
     "comparison",
+    "goal_table",
     "knowledge_table",
     "left_out_table",
     "search_sentences",
@@ -23,6 +25,7 @@ __all__ = [
     "write",
     "write_analysis",
     "write_augmentation",
+    "write_goal",
     "write_inventory",
     "write_search",
 ]

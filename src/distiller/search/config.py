@@ -40,10 +40,11 @@ class SearchConfig(Config):
 
     `objectives` are what is sought: `retention` on validation (the more the better), `latency` on a CPU and
     `parameters` (the less the better); with several, the answer is a front. The search ends when `trials` have ended,
-    or `timeout` has passed, or trials have cost `budget` seconds of training together. `pruner: asha` stops trials that
-    are not among the best `1/reduction` of those that have come as far: after `rung`, `reduction · rung`, … epochs.
-    `first` are points that are tried before the sampler proposes any: what fields of the space are there. `knowledge`
-    is a folder of known runs, by which `warm` points are chosen that are tried after these.
+    or `timeout` has passed, or trials have cost `budget` seconds of training together, or one has come to a retention
+    of `target`. `pruner: asha` stops trials that are not among the best `1/reduction` of those that have come as far:
+    after `rung`, `reduction · rung`, … epochs. `first`
+    are points that are tried before the sampler proposes any: what fields of the space are there. `knowledge` is a
+    folder of known runs, by which `warm` points are chosen that are tried after these.
     """
 
     base: str
@@ -56,6 +57,7 @@ class SearchConfig(Config):
     trials: Annotated[int, Field(ge=1)] = 40
     timeout: Annotated[float, Field(gt=0), BeforeValidator(seconds)] | None = None
     budget: Annotated[float, Field(gt=0), BeforeValidator(seconds)] | None = None
+    target: Annotated[float, Field(gt=0)] | None = None
     first: list[dict[str, Any]] = Field(default_factory=list)
     knowledge: str | None = None
     warm: Annotated[int, Field(ge=1)] = 5

@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,8 @@ class Driver:
         if self._exhausted or ahead >= self.config.trials:
             return False
         if self.config.timeout is not None and time.monotonic() - self._began >= self.config.timeout:
+            return False
+        if self.config.target is not None and _best_of(trials) >= self.config.target:
             return False
         return self.config.budget is None or self._spent(trials) < self.config.budget
 
@@ -294,6 +296,11 @@ class Driver:
 def name_of(number: int) -> str:
     """That of the folder of a trial."""
     return f"{number:04d}"
+
+
+def _best_of(trials: Sequence[FrozenTrial]) -> float:
+    finished = [trial.values[0] for trial in trials if trial.state == TrialState.COMPLETE]
+    return max(finished, default=float("-inf"))
 
 
 def _mark(folder: Path, status: Any, **more: Any) -> None:

@@ -19,7 +19,7 @@ from distiller.search.space import Space
 from distiller.search.study import DATABASE, open_study, without_password
 
 GIVEN, LOCK = "search.yaml", ".lock"
-MAY_CHANGE = ("trials", "timeout", "budget", "confirm", "executor", "first")
+MAY_CHANGE = ("trials", "timeout", "budget", "target", "confirm", "executor", "first")
 """Of a search that is gone on with."""
 
 

@@ -7,6 +7,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from distiller.labels import Answer
@@ -56,6 +58,20 @@ class Passages:
     questions: list[int]
     places: list[list[Span]]
     targets: list[Span]
+
+    def of(self, kept: NDArray[np.bool_]) -> "Passages":
+        """Those of some questions, shape [questions]."""
+        here = [place for place, question in enumerate(self.questions) if kept[question]]
+        number = np.cumsum(kept) - 1
+        return Passages(
+            [context for context, is_kept in zip(self.contexts, kept, strict=True) if is_kept],
+            [answer for answer, is_kept in zip(self.answers, kept, strict=True) if is_kept],
+            [name for name, is_kept in zip(self.names, kept, strict=True) if is_kept],
+            [self.texts[place] for place in here],
+            [int(number[self.questions[place]]) for place in here],
+            [self.places[place] for place in here],
+            [self.targets[place] for place in here],
+        )
 
 
 def cut(

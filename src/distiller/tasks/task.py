@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -36,6 +36,25 @@ class Predictions:
     classes: list[str] | None = None
     passages: Passages | None = None
     threshold: float | None = None
+
+    @property
+    def count(self) -> int:
+        """Of examples, or of questions."""
+        if self.passages is not None:
+            return len(self.passages.contexts)
+        return len(self.logits if self.words is None else self.words)
+
+    def of(self, kept: NDArray[np.bool_]) -> "Predictions":
+        """Those of some examples, or of some questions, shape [examples]."""
+        rows = kept if self.passages is None else kept[self.passages.questions]
+        outputs = rows if self.words is None else np.repeat(rows, self.words)
+        return replace(
+            self,
+            logits=self.logits[outputs],
+            targets=self.targets[outputs if self.passages is None else rows],
+            words=None if self.words is None else self.words[rows],
+            passages=None if self.passages is None else self.passages.of(kept),
+        )
 
     def by_text(self, of_words: NDArray[Any]) -> list[NDArray[Any]]:
         """What is known of each word, text by text.
