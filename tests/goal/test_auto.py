@@ -1,0 +1,88 @@
+"""From a goal to an exported student, with a tiny teacher and real questions."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from distiller import Pipeline, UserError, models
+from distiller.goal import Goal, auto
+from distiller.recommend import base_of
+from distiller.runs import RunRecord
+from processes import run_command
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+LEARNS = ["data.limit=160", "data.max_length=24", "teacher.finetune.epochs=8", "teacher.finetune.learning_rate=3e-3"]
+STUDENTS = ["0", "0,2"]
+
+
+def base(tiny_bert: Path) -> Pipeline:
+    return base_of("asset:trec", str(tiny_bert), "0", LEARNS)
+
+
+def test_the_smallest_that_keeps_enough_is_exported_and_the_same_call_goes_on(tiny_bert: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    summary = auto(base(tiny_bert), Goal(retain=0.2, time="90s"), out, STUDENTS).summary
+    assert summary["met"]
+    assert summary["sentences"][0].startswith("The goal is met (20.0% of the teacher): ")
+    assert json.loads((out / "auto.json").read_text()) == summary
+    assert [size["student"] for size in summary["front"]] == STUDENTS
+    chosen = summary["chosen"]
+    assert chosen["student"] == "0"
+    onnxruntime.InferenceSession(out / "onnx" / chosen["form"])
+    record = RunRecord.read(out / "best")
+    assert record.student["layers"] == 1
+    own = json.loads((out / "onnx" / "export.json").read_text())["forms"]
+    of_teacher = json.loads((out / "teacher-onnx" / "export.json").read_text())["forms"]
+    assert chosen["test_score"] == own[chosen["form"]]["scores"][record.metrics["primary"]]
+    kept = chosen["test_score"] / of_teacher["original"]["scores"][record.metrics["primary"]]
+    assert chosen["test_retention"] == pytest.approx(kept)
+    runs = {path: path.stat().st_mtime_ns for path in out.glob("sizes/*/runs/*/run/run.json")}
+    again = auto(base(tiny_bert), Goal(retain=0.2, time="90s"), out, STUDENTS).summary
+    assert again["chosen"]["student"] == "0"
+    assert {path: path.stat().st_mtime_ns for path in out.glob("sizes/*/runs/*/run/run.json")} == runs
+    with pytest.raises(UserError, match="is of another call: students differs"):
+        auto(base(tiny_bert), Goal(), out, ["0,1"])
+
+
+def test_what_cannot_be_kept_is_said_with_what_is_nearest(tiny_bert: Path, tmp_path: Path) -> None:
+    """In a time that is over before the first run is: one is made all the same."""
+    summary = auto(base(tiny_bert), Goal(retain=2.0, time="1s"), tmp_path / "out", ["0"]).summary
+    assert not summary["met"]
+    assert summary["chosen"]["student"] == "0"
+    assert summary["front"][0]["trials"] == 1
+    lacks = 100 * (2.0 - summary["chosen"]["retention"]["value"])
+    assert f"It lacks {lacks:.1f} points." in " ".join(summary["sentences"])
+
+
+def test_a_goal_that_no_student_can_meet_is_one_line_before_anything_is_distilled(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    asked = ["--data", "asset:trec", "--teacher", tiny_bert, "--student", "0", "--out", tmp_path / "out"]
+    changes = [part for change in LEARNS for part in ("--set", change)]
+    done = run_command("auto", *asked, *changes, "--latency-ms", "0.0001")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if "latency" in line]
+    assert line.startswith("auto: no student is within --latency-ms 0.0001: the fastest student (0) takes 0.")
+    assert not [*(tmp_path / "out").glob("sizes/*")]
+    for option, value in (("--retain", "-1"), ("--time", "5x"), ("--size-mb", "0")):
+        refused = run_command("auto", *asked, option, value)
+        assert refused.returncode == 2
+        assert len(refused.stderr.splitlines()) == 1
+
+
+def test_what_is_foreseen_of_a_student_is_what_it_takes(tiny_bert: Path, tmp_path: Path) -> None:
+    from distiller import export
+
+    teacher = models.load_classifier(str(tiny_bert), {"num_labels": 6}, "test", seed=0)
+    models.save(teacher, models.load_tokenizer(str(tiny_bert), "test"), tmp_path / "teacher")
+    pipeline = base(tiny_bert)
+    foreseen = export.foresee(pipeline, str(tmp_path / "teacher"), {"two": pipeline.student.replace(layers=[0, 1])})
+    assert foreseen.keys() == {"teacher", "two"}
+    sizes = {form: each.size_mb for form, each in foreseen["two"].items()}
+    assert sizes[export.INT8] < sizes[export.FLOAT] / 2
+    weights = sum(weight.nbytes for weight in models.cut(teacher, [0, 1], 0).parameters()) / 1e6
+    assert sizes[export.FLOAT] == pytest.approx(weights, rel=0.1)
+    assert all(np.isfinite(each.latency["median_ms"]) for forms in foreseen.values() for each in forms.values())
