@@ -205,6 +205,12 @@ def test_a_folder_of_another_search_or_of_something_else_is_refused(search_file:
         search(search_file(trials=1, seed=3), out)
     with pytest.raises(UserError, match=r"is another search than the one given: base differs"):
         search(search_file({"seed": 7}, trials=1), out)
+    earlier = yaml.safe_load((out / "search.yaml").read_text())
+    for field in ("warm", "knowledge", "target"):  # as a version left it that had no such fields
+        del earlier[field]
+    del earlier["base"]["training"]["gradient_clip"]
+    (out / "search.yaml").write_text(yaml.safe_dump(earlier))
+    assert len(search(search_file(trials=1), out).summary["trials"]) == 1
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match=r"holds no search\.yaml of a search to go on with"):

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from distiller.errors import UserError
 from distiller.files import check_folder, write_text
 from distiller.pipeline import Pipeline
+from distiller.schema import validated
 from distiller.search.config import SearchConfig
 from distiller.search.driver import Driver
 from distiller.search.progress import Progress
@@ -95,9 +96,17 @@ def _refuse_another(config: SearchConfig, base: dict[str, Any], out: Path, *, re
     if not isinstance(before, dict) or "study" not in before:
         raise UserError(str(given), "is none that a search has left; name another --out")
     now = yaml.safe_load(_as_yaml(config, base, before["study"]))
+    with_new_fields = validated(Pipeline, before.get("base"), str(given)).model_dump()
+    before["base"] = yaml.safe_load(yaml.safe_dump(with_new_fields))
     for field in now:
-        if field not in MAY_CHANGE and before.get(field) != now[field]:
+        if field not in MAY_CHANGE and before.get(field, _default_of(field)) != now[field]:
             raise UserError(str(given), f"is another search than the one given: {field} differs; name another --out")
+
+
+def _default_of(field: str) -> Any:
+    """What a field was that an earlier version did not have."""
+    known = SearchConfig.model_fields.get(field)
+    return None if known is None else known.get_default(call_default_factory=True)
 
 
 def _as_yaml(config: SearchConfig, base: dict[str, Any], study: str) -> str:
