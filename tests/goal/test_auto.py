@@ -9,8 +9,12 @@ import pytest
 
 from distiller import Pipeline, UserError, models
 from distiller.goal import Goal, auto
+from distiller.goal.pursuit import Judge
+from distiller.goal.reach import Pursuer, Size
+from distiller.models import StudentConfig
 from distiller.recommend import base_of
 from distiller.runs import RunRecord
+from distiller.training import finetune
 from processes import run_command
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -55,6 +59,30 @@ def test_what_cannot_be_kept_is_said_with_what_is_nearest(tiny_bert: Path, tmp_p
     assert summary["front"][0]["trials"] == 1
     lacks = 100 * (2.0 - summary["chosen"]["retention"]["value"])
     assert f"It lacks {lacks:.1f} points." in " ".join(summary["sentences"])
+
+
+def test_a_student_that_keeps_too_little_is_taught_by_a_larger_one_too(tiny_bert: Path, tmp_path: Path) -> None:
+    """The larger of the two has layers of the teacher that the smaller cannot take from it by their numbers."""
+    pipeline = base(tiny_bert)
+    goal = Goal(retain=1.99, time="1s")  # which nothing reaches
+    (tmp_path / "sizes").mkdir()
+    teacher = str(finetune(pipeline, tmp_path))
+    pursuer = Pursuer(pipeline, goal, tmp_path, Judge.of(pipeline, teacher), None)
+    larger = pursuer.pursued(Size("larger", StudentConfig(layers=[1, 3], init="teacher"), {}), 1.0, None)
+    assert larger.pursued is not None
+    small = Size("small", StudentConfig(layers=[2], init="teacher"), {})
+    alone = pursuer.pursued(small, 1.0, None).pursued
+    helped = pursuer.pursued(small, 1.0, larger).pursued
+    given = Pipeline.from_yaml(tmp_path / "sizes" / "small-taught-by-larger.yaml")
+    assert given.teacher.model == str(larger.pursued.run / "student")
+    assert given.teacher.finetune is None
+    assert given.student.layers == [0]
+    records = [
+        RunRecord.read(path.parent) for path in tmp_path.glob("sizes/small-taught-by-larger/runs/*/run/run.json")
+    ]
+    assert len(records) == 3  # one, and two further seeds
+    assert {record.teacher["layers"] for record in records} == {2}
+    assert helped.retention.chance_of(1.99) >= alone.retention.chance_of(1.99)
 
 
 def test_a_goal_that_no_student_can_meet_is_one_line_before_anything_is_distilled(

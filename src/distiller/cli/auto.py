@@ -19,6 +19,9 @@ def auto(
         list[str] | None,
         typer.Option(help="A model, or layers of the teacher, e.g. 0,2,4, that may be tried; may be repeated."),
     ] = None,
+    assistants: Annotated[
+        bool, typer.Option("--assistants", help="Let larger students teach those that keep too little.")
+    ] = False,
     knowledge: KnowledgeFolder = None,
     changes: Changes = None,
 ) -> None:
@@ -33,7 +36,8 @@ def auto(
     wanted = {"retain": retain, "latency_ms": latency_ms, "size_mb": size_mb, "time": time}
     asked = validated(goal.Goal, wanted, "auto")
     base = base_of(data, teacher, "0", changes or [])  # the student is what is looked for
-    reached = goal.auto(base, asked, out, student or [], known.at_hand(knowledge))
+    found = known.at_hand(knowledge)
+    reached = goal.auto(base, asked, out, student or [], found, assistants=assistants)
     report.write_goal(reached.summary, out / "report.html")
     console = Console()
     console.print(report.goal_table(reached.summary))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from distiller import tasks
 from distiller.goal.goal import SURE, Goal
 from distiller.goal.pipelines import first_for, space_for
 from distiller.goal.retention import Retention, retention
@@ -75,7 +76,7 @@ class Judge:
         for run in runs:
             found, dataset = examinee(self.base, str(run / STUDENT))
             said.append(found.answers(found.read(dataset.validation)))
-        return retention(self.teacher, said, found.task, self.metric)
+        return retention(self.teacher, said, tasks.build(self.base.task), self.metric)
 
 
 def pursue(
@@ -86,21 +87,23 @@ def pursue(
     until: float,
     knowledge: Path | None,
     say: Callable[[str], None],
+    kept_by_teacher: float = 1.0,
 ) -> Pursued:
     """Search until a student keeps enough and that is sure, or the time is over.
 
     Args:
-        base: With the student; what is searched besides is in `pipelines`.
-        judge: Of retention.
+        base: With the student, and its teacher, which may be an assistant; what is searched besides is in `pipelines`.
+        judge: Of retention, by the first teacher.
         goal: What is wanted.
         out: The folder of the search, which goes on where it was stopped.
         until: When its time is over, by `time.monotonic`; one pipeline is run all the same.
         knowledge: Known runs that say where to begin; None if there are none.
         say: What is told of it.
+        kept_by_teacher: What an assistant keeps of the first teacher: the search itself compares with the assistant.
     """
     began = time.monotonic()
     base.to_yaml(out.with_suffix(".yaml"))
-    target = goal.retain + AIM * float(np.sqrt(DISCORDANT / judge.teacher.count))
+    target = (goal.retain + AIM * float(np.sqrt(DISCORDANT / judge.teacher.count))) / kept_by_teacher
     found = Pursued(None, None, 0, 0.0)
     while True:
         left = until - time.monotonic()

@@ -17,7 +17,7 @@ from distiller.files import check_folder, replaced_folder, write_json, write_tex
 from distiller.goal.goal import SURE, Goal
 from distiller.goal.pursuit import Judge, Pursued, pursue
 from distiller.goal.sentences import sentences
-from distiller.goal.sizes import sizes
+from distiller.goal.sizes import sizes, spaced
 from distiller.models import StudentConfig
 from distiller.pipeline import Pipeline
 from distiller.runs import RunRecord
@@ -43,7 +43,7 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class _Size:
+class Size:
     """A student of one size: what it takes, and what became of it if it was tried."""
 
     name: str
@@ -51,13 +51,64 @@ class _Size:
     forms: dict[str, Foreseen]
     pursued: Pursued | None = None
 
+    def sure(self, goal: Goal) -> bool:
+        return self.pursued is not None and self.pursued.sure(goal)
+
     def allowed(self, goal: Goal) -> bool:
         latency = {form: each.latency["median_ms"] / SLACK for form, each in self.forms.items()}
         return any(goal.allows(latency[form], each.size_mb) for form, each in self.forms.items())
 
 
+@dataclass(frozen=True)
+class Pursuer:
+    """What is the same for all sizes."""
+
+    base: Pipeline
+    goal: Goal
+    out: Path
+    judge: Judge
+    knowledge: Path | None
+
+    def pursued(self, size: Size, seconds: float, assistant: Size | None) -> Size:
+        """A size once it was tried, for so long; also with an assistant, if there is one and it is needed."""
+        until, half = time.monotonic() + seconds, seconds if assistant is None else seconds / 2
+        found = self._search(_folder(size.name), self.base, size.config, time.monotonic() + half, 1.0)
+        if assistant is None or assistant.pursued is None or assistant.pursued.run is None or found.sure(self.goal):
+            return replace(size, pursued=found)
+        kept, config = assistant.pursued.retention, size.config
+        if config.layers is not None and assistant.config.layers is not None:
+            config = config.replace(layers=spaced(len(config.layers), len(assistant.config.layers)))
+        base = self.base.replace(teacher={"model": str(assistant.pursued.run / training.STUDENT), "finetune": None})
+        name = f"{_folder(size.name)}-taught-by-{_folder(assistant.name)}"
+        helped = self._search(name, base, config, until, kept.value if kept is not None else 1.0)
+        return replace(size, pursued=max((found, helped), key=lambda each: _chance(each, self.goal)))
+
+    def _search(self, name: str, base: Pipeline, student: StudentConfig, until: float, kept: float) -> Pursued:
+        folder, say = self.out / "sizes" / name, Console(stderr=True).print
+        return pursue(
+            base.replace(student=student.model_dump()),
+            self.judge,
+            self.goal,
+            folder,
+            until,
+            self.knowledge,
+            lambda told: say(f"  {told}", highlight=False, soft_wrap=True),
+            kept,
+        )
+
+
+def _folder(name: str) -> str:
+    return name.replace(" ", "-").replace("/", "-").replace(":", "-")
+
+
 def auto(
-    base: Pipeline, goal: Goal, out: str | Path, students: Sequence[str] = (), knowledge: Path | None = None
+    base: Pipeline,
+    goal: Goal,
+    out: str | Path,
+    students: Sequence[str] = (),
+    knowledge: Path | None = None,
+    *,
+    assistants: bool = False,
 ) -> Reached:
     """Find the smallest student of a teacher that keeps as much of it as is wanted, and export it.
 
@@ -74,6 +125,9 @@ def auto(
         out: A folder that does not exist, is empty, or belongs to this call.
         students: What may be tried, as `sizes` reads it; none: evenly spaced layers of the teacher.
         knowledge: Known runs that say where to begin; None if there are none.
+        assistants: Whether a student that does not keep enough is also taught by the smallest larger one that does, in
+            half of its time (Mirzadeh et al. 2020, "Improved Knowledge Distillation via Teacher Assistant"); the better
+            of both counts.
 
     Raises:
         UserError: If the data or the teacher is not usable, `out` belongs to something else, or no student of any size
@@ -90,29 +144,24 @@ def auto(
     _begin(out, base, goal, students)
     teacher = _teacher(base, out)
     foreseen = export.foresee(base, teacher, configs)
-    every = [_Size(name, each, foreseen[name]) for name, each in configs.items()]
+    every = [Size(name, each, foreseen[name]) for name, each in configs.items()]
     allowed = [size for size in every if size.allowed(goal)]
     if not allowed:
         raise UserError("auto", _out_of_reach(goal, every))
-    judge = Judge.of(base, teacher)
-    tried: dict[str, _Size] = {}
-    low, high = 0, len(allowed)
+    pursuer = Pursuer(base, goal, out, Judge.of(base, teacher), knowledge)
+    tried: dict[str, Size] = {}
+    low, high, assistant = 0, len(allowed), None
     while low < high:
         middle = (low + high) // 2
         size = allowed[middle]
         say(f"a student of {size.name}:", highlight=False)
         left = max(deadline - time.monotonic(), 0.0) / (high - low).bit_length()
-        pursued = pursue(
-            base.replace(student=size.config.model_dump()),
-            judge,
-            goal,
-            out / "sizes" / size.name.replace(" ", "-").replace("/", "-"),
-            time.monotonic() + left,
-            knowledge,
-            lambda told: say(f"  {told}", highlight=False),
-        )
-        tried[size.name] = replace(size, pursued=pursued)
-        low, high = (low, middle) if pursued.sure(goal) else (middle + 1, high)
+        size = pursuer.pursued(size, left, assistant if assistants else None)
+        tried[size.name] = size
+        if size.sure(goal):
+            high, assistant = middle, size
+        else:
+            low = middle + 1
         if time.monotonic() >= deadline:
             break
     return _conclude(base, goal, out, teacher, [tried.get(size.name, size) for size in every], foreseen["teacher"])
@@ -127,7 +176,7 @@ def _teacher(base: Pipeline, out: Path) -> str:
 
 
 def _conclude(
-    base: Pipeline, goal: Goal, out: Path, teacher: str, every: list[_Size], original: dict[str, Foreseen]
+    base: Pipeline, goal: Goal, out: Path, teacher: str, every: list[Size], original: dict[str, Foreseen]
 ) -> Reached:
     summary: dict[str, Any] = {
         "goal": goal.model_dump(),
@@ -158,18 +207,19 @@ def _conclude(
     return Reached(summary, out / ONNX)
 
 
-def _chosen(every: Sequence[_Size], goal: Goal) -> _Size | None:
+def _chosen(every: Sequence[Size], goal: Goal) -> Size | None:
     """The smallest that is sure to keep enough; else the one with the best chance; None if no run has finished."""
-    tried = [size for size in every if size.pursued is not None and size.pursued.retention is not None]
-    for size in tried:
-        if size.pursued is not None and size.pursued.sure(goal):
+    for size in every:
+        if size.sure(goal):
             return size
-    return max(tried, key=lambda size: _chance(size, goal), default=None)
+    tried = [size for size in every if size.pursued is not None and size.pursued.retention is not None]
+    return max(tried, key=lambda size: _chance(size.pursued, goal), default=None)
 
 
-def _chance(size: _Size, goal: Goal) -> float:
-    found = None if size.pursued is None else size.pursued.retention
-    return -1.0 if found is None else found.chance_of(goal.retain)
+def _chance(pursued: Pursued | None, goal: Goal) -> float:
+    if pursued is None or pursued.retention is None:
+        return -1.0
+    return pursued.retention.chance_of(goal.retain)
 
 
 def _exported(model: str, folder: Path, pipeline: Pipeline | None) -> export.Exported:
@@ -179,7 +229,7 @@ def _exported(model: str, folder: Path, pipeline: Pipeline | None) -> export.Exp
 
 
 def _worth(
-    chosen: _Size,
+    chosen: Size,
     goal: Goal,
     out: Path,
     student: export.Exported,
@@ -230,18 +280,18 @@ def _ratio(part: float | None, whole: float | None) -> float | None:
     return part / whole if part is not None and whole is not None and whole > 0 else None
 
 
-def _described(size: _Size, goal: Goal) -> dict[str, Any]:
+def _described(size: Size, goal: Goal) -> dict[str, Any]:
     found = None if size.pursued is None else size.pursued.describe()
     return {
         "student": size.name,
         "allowed": size.allowed(goal),
         "forms": {form: each.describe() for form, each in size.forms.items()},
-        "chance": None if size.pursued is None or size.pursued.retention is None else _chance(size, goal),
+        "chance": None if size.pursued is None or size.pursued.retention is None else _chance(size.pursued, goal),
         **(found or {"retention": None, "trials": 0, "seconds": 0.0}),
     }
 
 
-def _out_of_reach(goal: Goal, every: Sequence[_Size]) -> str:
+def _out_of_reach(goal: Goal, every: Sequence[Size]) -> str:
     """What the fastest and the smallest come to."""
     forms = [(each.latency["median_ms"], each.size_mb, size.name) for size in every for each in size.forms.values()]
     fastest, smallest = min(forms), min(forms, key=lambda form: form[1])

@@ -36,11 +36,15 @@ def _evenly_spaced(depth: int) -> dict[str, StudentConfig]:
     if not counts:
         mend = f"has {depth} layer, and a student of its layers would be no smaller; name students with --student"
         raise UserError("teacher.model", mend)
-    every = {count: [place * depth // count for place in range(count)] for count in counts}
     return {
-        f"{count} layer{'s' if count > 1 else ''}": StudentConfig(layers=layers, init="teacher")
-        for count, layers in every.items()
+        f"{count} layer{'s' if count > 1 else ''}": StudentConfig(layers=spaced(count, depth), init="teacher")
+        for count in counts
     }
+
+
+def spaced(count: int, depth: int) -> list[int]:
+    """So many of so many layers, evenly spaced."""
+    return [place * depth // count for place in range(count)]
 
 
 def _read(name: str) -> StudentConfig:
