@@ -161,3 +161,22 @@ def test_with_and_without_augmentation_are_compared_as_a_whole() -> None:
     assert row["level"] == "with"
     assert row["low"] < 0.02 < row["high"]
     assert row["runs"] + row["other_runs"] == len(frame)
+
+
+def test_what_was_tried_on_one_dataset_alone_is_said_of_that_alone() -> None:
+    random = np.random.default_rng(6)
+    data, copies, mapping = random.integers(2, size=200), random.integers(2, size=200), random.integers(2, size=200)
+    copies[data == 1] = 0
+    frame = pd.DataFrame(
+        {
+            "data.source": [f"data-{number}" for number in data],
+            "pipeline.augmentation.copies": copies,
+            "pipeline.mapping.type": np.array(["skip", "last"])[mapping],
+            "retention": 0.9 + 0.02 * copies + 0.005 * random.standard_normal(200),
+        }
+    )
+    found = compare(frame).query("choice == 'augmentation.copies'").set_index("scope")
+    assert not found.loc["overall", "supported"]
+    assert found.loc["overall", "low"] < 0
+    assert found.loc["dataset", "supported"]
+    assert found.loc["dataset", "part"] == "data-0"

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
-from distiller import Pipeline, UserError, models
+from distiller import Pipeline, UserError, export, models
 from distiller.goal import Goal, auto
+from distiller.goal.pipelines import first_for, settled, space_for
 from distiller.goal.pursuit import Judge
-from distiller.goal.reach import Pursuer, Size
+from distiller.goal.size import Pursuer, Size
 from distiller.models import StudentConfig
 from distiller.recommend import base_of
 from distiller.runs import RunRecord
@@ -67,7 +69,7 @@ def test_a_student_that_keeps_too_little_is_taught_by_a_larger_one_too(tiny_bert
     goal = Goal(retain=1.99, time="1s")  # which nothing reaches
     (tmp_path / "sizes").mkdir()
     teacher = str(finetune(pipeline, tmp_path))
-    pursuer = Pursuer(pipeline, goal, tmp_path, Judge.of(pipeline, teacher), None)
+    pursuer = Pursuer(pipeline, goal, tmp_path, Judge.of(pipeline, teacher), set(), None)
     larger = pursuer.pursued(Size("larger", StudentConfig(layers=[1, 3], init="teacher"), {}), 1.0, None)
     assert larger.pursued is not None
     small = Size("small", StudentConfig(layers=[2], init="teacher"), {})
@@ -80,9 +82,11 @@ def test_a_student_that_keeps_too_little_is_taught_by_a_larger_one_too(tiny_bert
     records = [
         RunRecord.read(path.parent) for path in tmp_path.glob("sizes/small-taught-by-larger/runs/*/run/run.json")
     ]
-    assert len(records) == 3  # one, and two further seeds
+    assert len(records) == 1  # with other seeds it would be as hopeless
     assert {record.teacher["layers"] for record in records} == {2}
-    assert helped.retention.chance_of(1.99) >= alone.retention.chance_of(1.99)
+    assert helped is not None
+    assert alone is not None
+    assert helped.standing(goal) >= alone.standing(goal)
 
 
 def test_a_goal_that_no_student_can_meet_is_one_line_before_anything_is_distilled(
@@ -101,16 +105,24 @@ def test_a_goal_that_no_student_can_meet_is_one_line_before_anything_is_distille
         assert len(refused.stderr.splitlines()) == 1
 
 
-def test_what_is_foreseen_of_a_student_is_what_it_takes(tiny_bert: Path, tmp_path: Path) -> None:
-    from distiller import export
-
-    teacher = models.load_classifier(str(tiny_bert), {"num_labels": 6}, "test", seed=0)
-    models.save(teacher, models.load_tokenizer(str(tiny_bert), "test"), tmp_path / "teacher")
+def test_what_is_foreseen_of_a_student_is_what_it_takes(tiny_bert: Path) -> None:
     pipeline = base(tiny_bert)
-    foreseen = export.foresee(pipeline, str(tmp_path / "teacher"), {"two": pipeline.student.replace(layers=[0, 1])})
+    foreseen = export.foresee(pipeline, {"two": pipeline.student.replace(layers=[0, 1])})
     assert foreseen.keys() == {"teacher", "two"}
     sizes = {form: each.size_mb for form, each in foreseen["two"].items()}
     assert sizes[export.INT8] < sizes[export.FLOAT] / 2
-    weights = sum(weight.nbytes for weight in models.cut(teacher, [0, 1], 0).parameters()) / 1e6
-    assert sizes[export.FLOAT] == pytest.approx(weights, rel=0.1)
+    encoder = models.load_encoder(str(tiny_bert), "test", torch.float32)
+    weights = sum(weight.nbytes for weight in encoder.parameters()) / 1e6
+    assert sizes[export.FLOAT] == pytest.approx(weights, rel=0.1)  # nearly all of it word embeddings
     assert all(np.isfinite(each.latency["median_ms"]) for forms in foreseen.values() for each in forms.values())
+
+
+def test_what_a_call_says_itself_is_not_searched(tiny_bert: Path) -> None:
+    pipeline = base_of("asset:trec", str(tiny_bert), "0", ["training.epochs=2", "augmentation.mixup.beta=0.2"])
+    assert settled(pipeline) == {"training.epochs", "augmentation.mixup"}
+    space = space_for(pipeline, settled(pipeline))
+    assert not {"training.epochs", "augmentation.mixup"} & space.keys()
+    assert all(point.keys() <= space.keys() for point in first_for(space))
+    assert "student.init" in space
+    assert "student.init" not in space_for(pipeline.replace(student={"model": str(tiny_bert)}), set())
+    assert settled(base_of("asset:trec", str(tiny_bert), "0")) == set()

@@ -73,11 +73,13 @@ class Surrogate:
         return {batch.name: batch.columns for batch in self.batches}
 
     def disagreement(self, choice: str) -> float | None:
-        """How far datasets may differ in what a choice does, as a standard deviation; None if there is one dataset.
+        """How far datasets may differ in what a choice does, as a standard deviation; None if nothing is known of it.
 
         It is what all choices have in common, or of this one as much as these few datasets do not rule out of all that
-        there could be, whichever is more.
+        there could be, whichever is more. Of a choice that was made on one dataset alone nothing is known.
         """
+        if any(source.on_dataset and source.choices[0] == choice for source in self.untold.values()):
+            return None
         variances = {
             source.choices[0]: self.variance(name) for name, source in self.sources.items() if source.on_dataset
         }

@@ -1,7 +1,7 @@
 """Models without torch and transformers: ONNX, integers for weights, and what both are worth."""
 
 from distiller.export.bench import Benched, bench
-from distiller.export.export import export
+from distiller.export.export import check_packages, export
 from distiller.export.exported import FLOAT, INT8, ORIGINAL, Exported
 from distiller.export.foresight import Foreseen, foresee
 from distiller.export.subject import pipeline_for
@@ -16,6 +16,7 @@ __all__ = [
     "Foreseen",
     "bench",
     "bench_table",
+    "check_packages",
     "export",
     "export_table",
     "foresee",

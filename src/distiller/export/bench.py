@@ -23,6 +23,8 @@ from distiller.pipeline import Pipeline
 from distiller.tasks import Task, Tokens
 from distiller.training import TIMED_SENTENCES, Reader, compare_latency, encode, read_by
 
+WEIGHTS = "model.safetensors"
+
 
 @dataclass(frozen=True)
 class Benched:
@@ -84,7 +86,7 @@ def bench(names: Sequence[str], pipeline: Pipeline | None = None, threads: int |
 def _contestants(name: str, pipeline: Pipeline, task: Task, texts: Examples) -> dict[str, _Contestant]:
     folder = Path(name).expanduser()
     files = sorted(folder.glob("*.onnx"), key=lambda file: file.stem) if folder.is_dir() else []
-    if not files:
+    if not files or (folder / WEIGHTS).exists():  # some models of the hub have an ONNX file beside their weights
         return {name: _transformers_model(name, pipeline, task, texts)}
     tokenizer, reader = _exported(folder, name, pipeline, task)
     tokens, milliseconds = _read(texts, task, reader, tokenizer.encode)

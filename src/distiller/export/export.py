@@ -57,8 +57,7 @@ def export(
     check_folder(out)
     if out.exists() and any(out.iterdir()):
         raise UserError(str(out), "is not empty; name another --out")
-    for package in PACKAGES:
-        imported(package)
+    check_packages()
     pipeline = pipeline or pipeline_for([model])
     if int8 and pipeline is None:
         mend = f"int8 is judged on real texts, and no run lies beside {model!r}; name a --pipeline, or --quantize none"
@@ -70,6 +69,16 @@ def export(
     return exported
 
 
+def check_packages() -> None:
+    """Refuse to begin without what export needs.
+
+    Raises:
+        UserError: If a package is not there.
+    """
+    for package in PACKAGES:
+        imported(package)
+
+
 def _write(
     found: Subject, folder: Path, opset: int, max_loss: float, say: Callable[[str], None], *, int8: bool
 ) -> Exported:
@@ -77,7 +86,7 @@ def _write(
     examples = found.examples
     read = examinee.read(examples)
     texts = examples.texts if read.passages is None else read.passages.texts
-    refuse_other_tokens(fast_tokenizer(examinee), texts, read.tokens, examinee.name)
+    refuse_other_tokens(fast_tokenizer(examinee.reader, examinee.name), texts, read.tokens, examinee.name)
     forms = {ORIGINAL: examinee}
     say(f"writing {FLOAT} and holding it against the original")
     inputs = inputs_of(examinee.model, [*read.tokens.inputs])

@@ -9,15 +9,18 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from distiller import models
+from distiller import data, models, tasks
 from distiller.export.exported import FLOAT, INT8, ORIGINAL
 from distiller.export.graph import OPSET, inputs_of, write_graph
 from distiller.export.int8 import quantisable, write_int8
+from distiller.export.runtime import fast_tokenizer
 from distiller.export.session import OnnxModel
 from distiller.models import StudentConfig
 from distiller.pipeline import Pipeline
 from distiller.tasks import Tokens
-from distiller.training import TIMED_SENTENCES, compare_latency, encode, examinee, read_by
+from distiller.training import TIMED_SENTENCES, Reader, compare_latency, encode, read_by
+
+TEACHER = "teacher"
 
 
 @dataclass(frozen=True)
@@ -32,46 +35,51 @@ class Foreseen:
         return asdict(self)
 
 
-def foresee(pipeline: Pipeline, teacher: str, students: Mapping[str, StudentConfig]) -> dict[str, dict[str, Foreseen]]:
-    """By name the forms of each student, in float and as integers; and the teacher as it is, by the name `teacher`.
+def foresee(pipeline: Pipeline, students: Mapping[str, StudentConfig]) -> dict[str, dict[str, Foreseen]]:
+    """By name the forms of each student, in float and as integers; and the teacher in PyTorch, by the name `teacher`.
 
-    How fast a model is does not depend on its weights. All take turns on the first texts of the test split.
+    How fast a model is does not depend on its weights: neither has learned the task. All take turns on the first texts
+    of the test split.
 
     Args:
-        pipeline: Whose data is read.
-        teacher: A folder, asset:NAME or hub id, fine-tuned.
+        pipeline: Whose data is read, with the teacher.
         students: By name.
 
     Raises:
-        UserError: If one cannot be made, or has no form in ONNX.
+        UserError: If one cannot be made, has no form in ONNX, or a tokenizer that needs transformers.
     """
-    found, dataset = examinee(pipeline, teacher)
-    task, head = found.task, found.task.head(found.classes)
-    texts = dataset.test.at([*range(min(TIMED_SENTENCES, len(dataset.test)))])
-    read = found.read(texts).tokens
-    weights = sum(weight.nbytes for weight in found.model.parameters())
-    contestants: dict[tuple[str, str], tuple[torch.nn.Module, Tokens]] = {("teacher", ORIGINAL): (found.model, read)}
-    megabytes = {("teacher", ORIGINAL): weights / 1e6}
+    task = tasks.build(pipeline.task)
+    dataset = data.load(pipeline.data.replace(unlabelled=None), task.label_kind, pipeline.seed)
+    texts = dataset.test.at([*range(min(TIMED_SENTENCES, len(dataset.test)))]).without_labels()
+    head, source = task.head(dataset.classes), pipeline.teacher.model
+    own_head = {} if pipeline.teacher.finetune is None else head
+    teacher = models.load_classifier(source, own_head, "teacher.model", pipeline.seed, task.head_kind).eval()
+
+    def tokens_of(model: str, place: str) -> Tokens:
+        reader: Reader = read_by(model, place, pipeline, task)[1]
+        fast_tokenizer(reader, place)
+        return encode([texts], None, task, reader).tokens
+
+    read = tokens_of(source, "teacher.model")
+    contestants: dict[str, tuple[torch.nn.Module, Tokens]] = {f"{TEACHER}\0{ORIGINAL}": (teacher, read)}
+    megabytes = {f"{TEACHER}\0{ORIGINAL}": sum(weight.nbytes for weight in teacher.parameters()) / 1e6}
     with (
         TemporaryDirectory(prefix="distiller-") as room,
         Console(stderr=True).status("measuring what students of each size will take") as status,
     ):
         for number, (name, config) in enumerate(students.items()):
             status.update(f"measuring what a student of {name} will take ({number + 1} of {len(students)})")
-            tokens = read
-            if config.model is not None:
-                _, reader = read_by(config.model, "student.model", pipeline, task)
-                tokens = encode([texts.without_labels()], None, task, reader).tokens
-            student = models.build_student(config, found.model, teacher, head, pipeline.seed, task.head_kind).eval()
+            tokens = read if config.model is None else tokens_of(config.model, "student.model")
+            student = models.build_student(config, teacher, source, head, pipeline.seed, task.head_kind).eval()
             files = {form: Path(room) / f"{number}-{form}" for form in (FLOAT, INT8)}
             write_graph(student, task.head_kind, inputs_of(student, [*tokens.inputs]), OPSET, files[FLOAT], name)
             write_int8(files[FLOAT], files[INT8], quantisable(files[FLOAT]))
             for form, file in files.items():
-                contestants[name, form] = OnnxModel(file), tokens
-                megabytes[name, form] = file.stat().st_size / 1e6
-        latency = compare_latency({"\0".join(key): both for key, both in contestants.items()})
+                contestants[f"{name}\0{form}"] = OnnxModel(file), tokens
+                megabytes[f"{name}\0{form}"] = file.stat().st_size / 1e6
+        latency = compare_latency(contestants)
     foreseen: dict[str, dict[str, Foreseen]] = {}
-    for name, form in contestants:
-        of_form = Foreseen(round(megabytes[name, form], 2), latency[f"{name}\0{form}"])
-        foreseen.setdefault(name, {})[form] = of_form
+    for both in contestants:
+        name, form = both.split("\0")
+        foreseen.setdefault(name, {})[form] = Foreseen(round(megabytes[both], 2), latency[both])
     return foreseen

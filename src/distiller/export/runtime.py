@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from distiller.errors import UserError
 from distiller.files import write_json
 from distiller.tasks import NEVER, Tokens
-from distiller.training import Examinee
+from distiller.training import Examinee, Reader
 
 CONFIG, TOKENIZER, PREDICT = "config.json", "tokenizer.json", "predict.py"
 GIVES = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
@@ -46,22 +46,22 @@ def write_runtime(folder: Path, examinee: Examinee, columns: int, model: str) ->
             "no_answer_threshold": NEVER if threshold is None else threshold,
         }
     write_json(folder / CONFIG, content)
-    fast_tokenizer(examinee).save(str(folder / TOKENIZER))
+    fast_tokenizer(reader, examinee.name).save(str(folder / TOKENIZER))
     shutil.copyfile(SCRIPTS / f"{task.name.replace('-', '_')}.py", folder / PREDICT)
 
 
-def fast_tokenizer(examinee: Examinee) -> Tokenizer:
+def fast_tokenizer(reader: Reader, place: str) -> Tokenizer:
     """The tokenizer of a model without transformers; it cuts texts and pads batches as the model's own does.
 
     Raises:
-        UserError: If there is none.
+        UserError: At `place`, if there is none.
     """
-    own: Any = examinee.reader.tokenizer
+    own: Any = reader.tokenizer
     if not own.is_fast:
         mend = "is not one of the tokenizers library, which the exported folder needs; save a fast one with the model"
-        raise UserError(examinee.name, f"its tokenizer ({type(own).__name__}) {mend}")
+        raise UserError(place, f"its tokenizer ({type(own).__name__}) {mend}")
     tokenizer = Tokenizer.from_str(own.backend_tokenizer.to_str())
-    tokenizer.enable_truncation(examinee.reader.max_length, direction=own.truncation_side)
+    tokenizer.enable_truncation(reader.max_length, direction=own.truncation_side)
     tokenizer.enable_padding(
         direction=own.padding_side,
         pad_id=own.pad_token_id,

@@ -16,7 +16,9 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     """
     chosen, goal = summary["chosen"], summary["goal"]
     if chosen is None:
-        return ["No student has finished in the time; give --time more.", *_front(summary)]
+        failures = [f"{size['student']}: {size['failure']}" for size in summary["front"] if size["failure"]]
+        why = f" ({'; '.join(failures)})" if failures else ""
+        return [f"No student has finished{why}.", *_front(summary)]
     kept = chosen["retention"]
     wanted = " and ".join(
         [
@@ -32,20 +34,20 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     student = f"with {chosen['student']} as {chosen['form']}"
     said = [f"{verdict} ({wanted}): {kept['value']:.1%} of the teacher on validation at {worth}, {student}."]
     span, chance = f"{kept['low']:.1%} to {kept['high']:.1%}", f"{chosen['chance']:.0%}"
+    seeds = f"{kept['runs']} further seeds" if kept["runs"] > 1 else "one run, which alone is never sure"
     said.append(
-        f"With other texts and seeds it keeps {span} ({kept['runs']} further seeds); the chance that it keeps"
+        f"With other texts and seeds such students keep {span} ({seeds}); the chance that they keep"
         f" {goal['retain']:.1%} is {chance}, and {summary['sure']:.0%} is asked."
     )
     if chosen["test_retention"] is not None:
         said.append(
-            f"On test, looked at once, the exported student scores {chosen['test_score']:.4f} {chosen['metric']},"
-            f" {chosen['test_retention']:.1%} of the teacher's {chosen['teacher_test_score']:.4f}."
+            f"On test, which decided nothing, the exported student scores {chosen['test_score']:.4f}"
+            f" {chosen['metric']}, {chosen['test_retention']:.1%} of the teacher's {chosen['teacher_test_score']:.4f}."
         )
     alike = chosen["teacher_alike_latency_ms"]
-    said.append(
-        f"One text takes {chosen['latency_ms']:.2f} ms, the teacher in PyTorch {chosen['teacher_latency_ms']:.2f} ms,"
-        f" and the teacher exported alike {alike:.2f} ms ({alike / chosen['latency_ms']:.1f}×)."
-    )
+    own = f"One text takes {chosen['latency_ms']:.2f} ms, the teacher in PyTorch {chosen['teacher_latency_ms']:.2f} ms"
+    honest = f", and the teacher exported alike {alike:.2f} ms ({alike / chosen['latency_ms']:.1f}×)" if alike else ""
+    said.append(f"{own}{honest}.")
     if kept["value"] > BETTER:
         said.append("The student scores more than its teacher, which has learned too little: see teacher.finetune.")
     return [*said, *([] if summary["met"] else _lacking(summary)), *_front(summary)]
@@ -62,13 +64,14 @@ def _lacking(summary: Mapping[str, Any]) -> list[str]:
         said.append("It keeps enough, but too few texts and seeds say so to be sure: more validation texts would tell.")
     if not chosen["within"]:
         said.append("It is slower or larger than what was wanted, as measured at the end.")
-    larger = [size["student"] for size in summary["front"] if not size["allowed"]]
-    if lacks > 0 and larger:
-        said.append(f"Larger students ({', '.join(larger)}) are beyond the latency or the size that was wanted.")
-    untried = [size["student"] for size in summary["front"] if size["allowed"] and size["retention"] is None]
+    beyond = [size["student"] for size in summary["front"] if not size["allowed"]]
+    if lacks > 0 and beyond:
+        said.append(f"Beyond the latency or the size that was wanted: {', '.join(beyond)}.")
+    untried = [size["student"] for size in summary["front"] if size["allowed"] and not size["tried"]]
     if untried:
-        said.append(f"Not tried for want of time, or since larger ones kept too little: {', '.join(untried)}.")
-    said.append("More --time, more texts (data.unlabelled) or a larger student are what may close the gap.")
+        said.append(f"Not tried, for want of time or since larger ones kept too little: {', '.join(untried)}.")
+    if lacks > 0:
+        said.append("More --time, more texts (data.unlabelled) or a larger student may close the gap.")
     return [" ".join(said)]
 
 

@@ -29,11 +29,15 @@ def knowledge_folder() -> Path:
 
 
 def at_hand(folder: Path | None) -> Path | None:
-    """The folder that is given; else the usual one, or None if nothing is known there."""
+    """The folder that is given; else the usual one, or None if there is nothing to learn from."""
     if folder is not None:
         return folder
     usual = knowledge_folder()
-    return usual if usual.is_dir() and _studies(usual) else None
+    try:
+        known_runs(read(usual))
+    except UserError:
+        return None
+    return usual
 
 
 def add(paths: list[Path], folder: Path) -> int:

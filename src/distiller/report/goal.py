@@ -62,10 +62,7 @@ def _table(summary: Mapping[str, Any]) -> Table:
 
 def _row(size: Mapping[str, Any], chosen: Mapping[str, Any] | None) -> list[Cell]:
     found, forms = size["retention"], size["forms"]
-    if chosen is not None and chosen["student"] == size["student"]:
-        said = "chosen"
-    else:
-        said = "" if found is not None else "not tried" if size["allowed"] else "beyond the goal"
+    said = "chosen" if chosen is not None and chosen["student"] == size["student"] else _left(size)
     return [
         Cell(size["student"]),
         Cell("") if found is None else _kept(found),
@@ -75,6 +72,13 @@ def _row(size: Mapping[str, Any], chosen: Mapping[str, Any] | None) -> list[Cell
         cell_of(size["trials"]),
         Cell(said),
     ]
+
+
+def _left(size: Mapping[str, Any]) -> str:
+    """Why nothing is known of it; nothing if something is."""
+    if size["failure"]:
+        return "failed"
+    return "" if size["tried"] else "not tried" if size["allowed"] else "beyond the goal"
 
 
 def _kept(found: Mapping[str, Any]) -> Cell:
