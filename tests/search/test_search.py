@@ -103,7 +103,8 @@ def test_a_trial_that_fails_is_recorded_with_its_reason_and_the_search_goes_on(
 ) -> None:
     out = tmp_path / "out"
     space = {"training.learning_rate": [1e-3, 1e30]}
-    search(search_file(space=space, sampler="grid", trials=2), out)
+    summary = search(search_file(space=space, sampler="grid", trials=2), out).summary
+    assert summary["trials"][1]["seconds"] > 0  # it counts against a budget
     fine, failed = _trials(out)
     assert (fine.state, failed.state) == (TrialState.COMPLETE, TrialState.FAIL)
     assert "finite" in failed.user_attrs["failure"]

@@ -74,16 +74,23 @@ def run_trial(job: Job, threads: int) -> None:
 
     torch.set_num_threads(threads)
     with FileLock(job.folder / LOCK):
+        began = time.perf_counter()
         try:
             pipeline = Pipeline.from_yaml(job.folder / PIPELINE)
             record = training.advance(pipeline, job.folder / RUN, job.until, timed=job.timed)
             outcome = _outcome(job, record)
         except UserError as error:
-            outcome = Outcome(job.until, "failed", str(error))
+            outcome = Outcome(job.until, "failed", str(error), seconds=_seconds_since(began))
         except Exception as error:  # whatever it is: the search goes on, and the log has all of it
             traceback.print_exc()
-            outcome = Outcome(job.until, "failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            outcome = Outcome(job.until, "failed", reason, seconds=_seconds_since(began))
         write_json(job.folder / OUTCOME, asdict(outcome))
+
+
+def _seconds_since(began: float) -> float:
+    """What a failed job has cost, which counts against the budget like training."""
+    return round(time.perf_counter() - began, 2)
 
 
 def run_in_process(job: Job, threads: int, search: int, place: int) -> None:
@@ -131,6 +138,6 @@ def _outcome(job: Job, record: RunRecord) -> Outcome:
 
 def _end_with(search: psutil.Process) -> None:
     """A process whose search was killed must not go on beside the one that resumes it."""
-    while search.is_running():
+    while search.is_running() and search.status() != psutil.STATUS_ZOMBIE:
         time.sleep(WATCHED_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
