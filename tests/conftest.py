@@ -34,6 +34,14 @@ SPACE = {
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
+LONGEST = ("training", "search", "goal")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take longest first: what comes last one of two workers does alone."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """As OMP_NUM_THREADS says, also where torch was there first."""

@@ -12,6 +12,7 @@ from distiller.report.document import write_document
 from distiller.report.drawing import (
     COLOURS,
     GREY,
+    SMALL,
     Picture,
     ends,
     figure_of,
@@ -19,11 +20,13 @@ from distiller.report.drawing import (
     interval,
     legend_below,
     mark,
+    short,
 )
 from distiller.report.numbers import between, share
 from distiller.report.tables import Cell, Table, cell_of
 
 FLOAT, INT8 = "model.onnx", "model-int8.onnx"
+LONGEST = 16
 TITLES = ("student", "keeps (95%)", "chance", "int8 ms", "float ms", "int8 MB", "float MB", "tried", "")
 
 
@@ -98,12 +101,14 @@ def _front(summary: Mapping[str, Any]) -> Figure | None:
         style = {"color": COLOURS[1], "marker": "s"} if is_chosen else {"color": COLOURS[0]}
         span = ends(found["low"], found["value"], found["high"])
         interval(axes, [milliseconds] * 3, span, tip, label="chosen" if is_chosen else None, **style)
+        place = (milliseconds, found["value"])
+        axes.annotate(short(size["student"], LONGEST), place, (6, 0), textcoords="offset points", fontsize=SMALL)
     goal = summary["goal"]
     line = axes.axhline(goal["retain"], color=GREY, linestyle="--", label="goal")
     mark(line, f"goal: {share(goal['retain'])}")
     if goal["latency_ms"] is not None:
         mark(axes.axvline(goal["latency_ms"], color=GREY, linestyle="--"), f"goal: {goal['latency_ms']:g} ms")
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, 1.2 * axes.get_xlim()[1])  # room for the names
     in_per_cent(axes.yaxis)
     legend_below(figure, axes)
     return figure
