@@ -25,13 +25,14 @@ def recommend(
 
     from distiller import report
     from distiller.files import check_folder
-    from distiller.recommend import answer, base_of
+    from distiller.recommend import Recommender, base_of
     from distiller.recommend import knowledge as known
 
     if out is not None:
         check_folder(out)
     base = base_of(data, teacher, student, changes or [])
-    advice = answer(base, folder or known.knowledge_folder(), count)
+    recommender = Recommender().fit(known.read(folder or known.knowledge_folder()))
+    advice = recommender.advise(base, count)
     console = Console()
     console.print(report.advice_table(advice))
     for line in advice.lines():

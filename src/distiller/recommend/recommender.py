@@ -2,8 +2,6 @@
 
 import json
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
@@ -15,7 +13,6 @@ from distiller.data import DataConfig
 from distiller.errors import UserError
 from distiller.models import StudentConfig, TeacherConfig
 from distiller.pipeline import Pipeline
-from distiller.recommend import knowledge
 from distiller.recommend.advice import Advice, advise
 from distiller.recommend.calibration import calibrate
 from distiller.recommend.inputs import Inputs
@@ -132,19 +129,6 @@ class Recommender:
 
     def _mixed(self, parts: dict[str, Array]) -> Array:
         return np.asarray(np.mean([parts[name] for name in MIXTURES[self.mixture]], axis=0))
-
-
-def answer(base: Pipeline, folder: Path, n: int = 5) -> Advice:
-    """What a recommender that knows the runs in a folder advises; it learns while the data are read.
-
-    Raises:
-        UserError: If the folder holds nothing to learn from, or data or models are not usable.
-    """
-    with ThreadPoolExecutor(1) as beside:
-        learning = beside.submit(lambda: Recommender().fit(knowledge.read(folder)))
-        subject = Subject.read(base)
-        recommender = learning.result()
-    return advise(recommender, base, subject.describe, subject.check, n)
 
 
 def _student(student: str | list[int] | StudentConfig) -> StudentConfig | dict[str, object]:
