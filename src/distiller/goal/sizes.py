@@ -1,6 +1,5 @@
 """Students of several sizes out of one teacher."""
 
-import re
 from collections.abc import Sequence
 
 from transformers import PretrainedConfig
@@ -8,10 +7,10 @@ from transformers import PretrainedConfig
 from distiller import models
 from distiller.errors import UserError
 from distiller.models import HeadKind, StudentConfig
+from distiller.recommend import student_of
 
 SHARES = (1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 5 / 6)
 """Of the teacher's layers."""
-LAYERS = re.compile(r"\d+(,\d+)*")
 
 
 def sizes(teacher: PretrainedConfig, kind: HeadKind, given: Sequence[str] = ()) -> dict[str, StudentConfig]:
@@ -48,6 +47,5 @@ def spaced(count: int, depth: int) -> list[int]:
 
 
 def _read(name: str) -> StudentConfig:
-    if LAYERS.fullmatch(name):
-        return StudentConfig(layers=[int(layer) for layer in name.split(",")], init="teacher")
-    return StudentConfig(model=name)
+    content = student_of(name)
+    return StudentConfig(**content, init="teacher") if "layers" in content else StudentConfig(**content)

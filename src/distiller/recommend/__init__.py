@@ -2,6 +2,6 @@
 
 from distiller.recommend.advice import Advice, Recommendation, choose
 from distiller.recommend.recommender import Recommender
-from distiller.recommend.subject import Subject, base_of
+from distiller.recommend.subject import Subject, base_of, student_of
 
-__all__ = ["Advice", "Recommendation", "Recommender", "Subject", "base_of", "choose"]
+__all__ = ["Advice", "Recommendation", "Recommender", "Subject", "base_of", "choose", "student_of"]

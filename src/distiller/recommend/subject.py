@@ -29,13 +29,13 @@ def base_of(data: str, teacher: str, student: str, changes: Sequence[str] = ()) 
     Raises:
         UserError: If that is no pipeline.
     """
-    layers = LAYERS.fullmatch(student)
-    content = {
-        "data": {"source": data},
-        "teacher": {"model": teacher},
-        "student": {"layers": [int(layer) for layer in student.split(",")]} if layers else {"model": student},
-    }
+    content = {"data": {"source": data}, "teacher": {"model": teacher}, "student": student_of(student)}
     return Pipeline.from_text(json.dumps(content), "recommend", [*changes])
+
+
+def student_of(name: str) -> dict[str, Any]:
+    """The `student` of a pipeline that is meant by a model, or by the teacher's layers that it keeps, such as 0,2,4."""
+    return {"layers": [int(layer) for layer in name.split(",")]} if LAYERS.fullmatch(name) else {"model": name}
 
 
 @dataclass(frozen=True)
