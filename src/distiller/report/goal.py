@@ -26,6 +26,8 @@ from distiller.report.numbers import between, share
 from distiller.report.tables import Cell, Table, cell_of
 
 FLOAT, INT8 = "model.onnx", "model-int8.onnx"
+IN_REPORT_ALONE = ("float ms", "float MB", "tried")
+"""A terminal has not the room."""
 LONGEST = 16
 TITLES = ("student", "keeps (95%)", "chance", "int8 ms", "float ms", "int8 MB", "float MB", "tried", "")
 
@@ -52,10 +54,11 @@ def goal_table(summary: Mapping[str, Any]) -> terminal.Table:
     """A student a row."""
     found = _table(summary)
     table = terminal.Table()
-    for place, title in enumerate(found.titles):
-        table.add_column(Text(title), justify="right" if found.numeric(place) else "left", no_wrap=place < 2)
+    shown = [place for place, title in enumerate(found.titles) if title not in IN_REPORT_ALONE]
+    for place in shown:
+        table.add_column(Text(found.titles[place]), justify="right" if found.numeric(place) else "left")
     for row in found.rows:
-        table.add_row(*(Text(cell.text) for cell in row))
+        table.add_row(*(Text(row[place].text) for place in shown))
     return table
 
 
