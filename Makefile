@@ -23,6 +23,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/speed.py --out runs/speed
 	$(BIN)/python benchmarks/store.py --out runs/speed
 	$(BIN)/python benchmarks/search.py --out runs/search
+	$(BIN)/python benchmarks/search_memory.py
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/importance_coverage.py
 	$(BIN)/python benchmarks/contrast_coverage.py

@@ -42,9 +42,9 @@ class SearchConfig(Config):
     `parameters` (the less the better); with several, the answer is a front. The search ends when `trials` have ended,
     or `timeout` has passed, or trials have cost `budget` seconds of training together, or one has come to a retention
     of `target`. `pruner: asha` stops trials that are not among the best `1/reduction` of those that have come as far:
-    after `rung`, `reduction · rung`, … epochs. `first`
-    are points that are tried before the sampler proposes any: what fields of the space are there. `knowledge` is a
-    folder of known runs, by which `warm` points are chosen that are tried after these.
+    after `rung`, `reduction · rung`, … epochs. `first` are points that are tried before the sampler proposes any: what
+    fields of the space are there. `knowledge` is a folder of known runs, by which `warm` points are chosen that are
+    tried after these.
     """
 
     base: str
