@@ -40,13 +40,13 @@ config = validated(ObjectiveConfig, {"intermediate": {"type": "mi"}, "balance": 
 layers = Layers([pair[:2] for pair in pairs], mapping.weights(pairs), width, width)
 objective = Objective(config, layers, torch.nn.functional.cross_entropy, seed=0)
 frozen = FrozenTeacher.of(teacher, objective.reads_of_teacher, "float32", longest=512)
-model = DistributedDataParallel(Distillation(student, objective, frozen))
+model = DistributedDataParallel(Distillation(student, objective, [frozen]))
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 for step in range(3):
     texts = 1 if rank == 1 and step == 1 else 4  # one rank gets a last batch of one text
     inputs = {"input_ids": torch.randint(5, 100, (texts, 6)), "attention_mask": torch.ones(texts, 6).long()}
     asked = [(torch.arange(texts), inputs)]
-    terms, _ = model(student_inputs=inputs, questions=asked, targets=torch.zeros(texts).long())
+    terms, _ = model(student_inputs=inputs, questions=[asked], targets=torch.zeros(texts).long())
     optimizer.zero_grad()
     torch.stack([*terms.values()]).sum().backward()
     optimizer.step()
@@ -88,8 +88,8 @@ def test_a_mixed_batch_is_compared_with_what_the_teacher_says_of_it(tiny_bert: P
     inputs = {"input_ids": torch.randint(5, 100, (4, 6)), "attention_mask": torch.ones(4, 6).long()}
     partners, share = torch.tensor([1, 2, 3, 0]), torch.tensor(0.3)
     live = mixes == "live"
-    asked = {"teacher_inputs": inputs} if live else {"questions": [(torch.arange(4), inputs)]}
-    terms, _ = Distillation(student, objective, frozen)(
+    asked = {"teacher_inputs": [inputs]} if live else {"questions": [[(torch.arange(4), inputs)]]}
+    terms, _ = Distillation(student, objective, [frozen])(
         student_inputs=inputs, targets=torch.tensor([0, 1, 1, 0]), partners=partners, share=share, **asked
     )
 

@@ -1,12 +1,13 @@
 """The `teacher` and `student` parts of a pipeline."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from distiller.schema import Config
 
 Precision = Literal["auto", "float32", "bfloat16"]
+Weighting = Literal["mean", "per-example"]
 
 
 class FinetuneConfig(Config):
@@ -28,10 +29,39 @@ class FinetuneConfig(Config):
 
 
 class TeacherConfig(Config):
-    """Where the teacher comes from: `asset:NAME`, a path or a hub id. `finetune: null` says that it is fine-tuned."""
+    """Where the teacher comes from: `asset:NAME`, a path or a hub id. `finetune: null` says that it is fine-tuned.
+
+    `models` makes an ensemble of several, whose logits are averaged, or weighed text by text; `model` is then the first
+    of them. Layers are those of the first.
+    """
 
     model: str
+    models: Annotated[list[str], Field(min_length=1)] | None = None
+    weighting: Weighting = "mean"
     finetune: FinetuneConfig | None = FinetuneConfig()
+
+    @property
+    def members(self) -> list[str]:
+        """All that teach, the first before the others."""
+        return self.models or [self.model]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _model_is_the_first(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or "model" in content or not isinstance(content.get("models"), list):
+            return content
+        return {**content, "model": next(iter(content["models"]), "")}
+
+    @model_validator(mode="after")
+    def _members_that_differ(self) -> "TeacherConfig":
+        if self.model != self.members[0]:
+            raise ValueError(f"model is {self.model!r}, and the first of models {self.members[0]!r}; give one of both")
+        repeated = [name for name in self.members if self.members.count(name) > 1]
+        if repeated and self.finetune is None:
+            raise ValueError(f"models has {repeated[0]!r} twice, which without finetune is one teacher; name it once")
+        if self.weighting == "per-example" and len(self.members) == 1:
+            raise ValueError("weighting 'per-example' weighs teachers against each other; give two models or more")
+        return self
 
 
 class StudentConfig(Config):

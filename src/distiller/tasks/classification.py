@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from distiller.labels import LabelKind
-from distiller.tasks.task import Predictions, Task, named_head
+from distiller.tasks.task import Predictions, Task, cross_entropies, named_head
 
 
 class Classification(Task):
@@ -29,6 +29,9 @@ class Classification(Task):
     def targets(self, labels: Sequence[Any], classes: list[str] | None) -> list[Any]:
         index = {name: position for position, name in enumerate(classes or [])}
         return [index[str(label)] for label in labels]
+
+    def costs(self, logits: Tensor, targets: Tensor | None) -> Tensor:
+        return cross_entropies(logits, targets, self.missing_target).unsqueeze(-1)
 
     def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         if not bool((targets != self.missing_target).any()):

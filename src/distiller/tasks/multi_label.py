@@ -34,6 +34,12 @@ class MultiLabel(Task):
     def missing(self, text: tuple[str, ...], classes: list[str] | None) -> Any:  # noqa: ARG002
         return [self.missing_target] * len(classes or [])
 
+    def costs(self, logits: Tensor, targets: Tensor | None) -> Tensor:
+        """[batch, 1]: mean over classes."""
+        probabilities = logits.sigmoid()
+        known = probabilities if targets is None else torch.where(targets.isnan(), probabilities, targets)
+        return functional.binary_cross_entropy_with_logits(logits, known, reduction="none").mean(dim=-1, keepdim=True)
+
     def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         labelled = ~targets.isnan().any(dim=-1)
         if not bool(labelled.any()):

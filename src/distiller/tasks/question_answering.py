@@ -14,7 +14,7 @@ from torch.nn import functional
 from distiller.labels import LabelKind
 from distiller.tasks import squad
 from distiller.tasks.passages import NO_ANSWER, Passages
-from distiller.tasks.task import Predictions, Task
+from distiller.tasks.task import Predictions, Task, cross_entropies
 from distiller.tasks.tokens import Segmentation
 from distiller.words import UNLABELLED
 
@@ -75,6 +75,11 @@ class QuestionAnswering(Task):
             TypeError: Always.
         """
         raise TypeError("answers are places in passages; see tasks.passages")
+
+    def costs(self, logits: Tensor, targets: Tensor | None) -> Tensor:
+        """[batch, 1, 1]: mean over beginning and end."""
+        scores = logits.masked_fill(logits.isnan(), -torch.inf).transpose(1, 2)
+        return cross_entropies(scores, targets, self.missing_target).mean(dim=1)[:, None, None]
 
     def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy of beginning and end: logits [batch, places, 2], targets [batch, 2]."""

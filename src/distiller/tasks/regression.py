@@ -30,6 +30,12 @@ class Regression(Task):
     def targets(self, labels: Sequence[Any], classes: list[str] | None) -> list[Any]:  # noqa: ARG002
         return [float(label) for label in labels]
 
+    def costs(self, logits: Tensor, targets: Tensor | None) -> Tensor:
+        """[batch, 1]: squared errors; a number does not say how sure it is, so without a label 0."""
+        if targets is None:
+            return torch.zeros_like(logits)
+        return (logits - targets.unsqueeze(-1)).square().nan_to_num(0.0)
+
     def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         labelled = ~targets.isnan()
         if not bool(labelled.any()):

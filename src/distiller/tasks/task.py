@@ -77,6 +77,19 @@ def named_head(classes: list[str] | None) -> dict[str, Any]:
     }
 
 
+def cross_entropies(logits: Tensor, targets: Tensor | None, missing: float) -> Tensor:
+    """[...]: of distributions over the last dimension, by logits [..., outputs] and targets [...].
+
+    Without a target, or where its probability is 0, the entropy: the cross-entropy that is to be expected by itself.
+    """
+    expected: Tensor = torch.special.entr(logits.softmax(dim=-1)).sum(dim=-1)
+    if targets is None:
+        return expected
+    labelled = targets != missing
+    at_label = logits.log_softmax(dim=-1).gather(-1, torch.where(labelled, targets, 0).unsqueeze(-1)).squeeze(-1)
+    return torch.where(labelled & ~at_label.isinf(), -at_label, expected)
+
+
 class Task(ABC):
     """A task with one target per text, or one per word."""
 
@@ -110,6 +123,18 @@ class Task(ABC):
     @abstractmethod
     def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean over the labelled examples, 0 if none is: logits [batch, outputs], targets as `targets` has them."""
+
+    @abstractmethod
+    def costs(self, logits: Tensor, targets: Tensor | None) -> Tensor:
+        """The loss of each example at its label; without one, the loss that is to be expected by the logits themselves.
+
+        Args:
+            logits: [batch, outputs], in float32; of words [batch, words, outputs]; of answers [batch, places, 2].
+            targets: As `targets` has them; None if no example has any.
+
+        Returns:
+            As many dimensions as the logits, with one number for each example, or each word.
+        """
 
     @abstractmethod
     def scores(self, predictions: Predictions) -> dict[str, float]:

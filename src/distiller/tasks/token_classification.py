@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from distiller.labels import LabelKind
 from distiller.tasks.tags import entities
-from distiller.tasks.task import Predictions, Task, named_head
+from distiller.tasks.task import Predictions, Task, cross_entropies, named_head
 from distiller.tasks.tokens import Segmentation
 from distiller.words import OUTSIDE, UNLABELLED
 
@@ -39,6 +39,9 @@ class TokenClassification(Task):
 
     def missing(self, text: tuple[str, ...], classes: list[str] | None) -> Any:  # noqa: ARG002
         return [UNLABELLED] * (text[0].count(" ") + 1)
+
+    def costs(self, logits: Tensor, targets: Tensor | None) -> Tensor:
+        return cross_entropies(logits, targets, self.missing_target).unsqueeze(-1)
 
     def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy over the labelled words: logits [batch, words, classes], targets [batch, words]."""

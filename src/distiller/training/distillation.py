@@ -1,4 +1,4 @@
-"""What is trained: the student and the learned parts of the objective, with the frozen teacher beside them."""
+"""What is trained: the student and the learned parts of the objective, with the frozen teachers beside them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,28 +10,41 @@ from distiller import augment, models, store
 from distiller.models import Features
 from distiller.objectives import Objective
 from distiller.store import FrozenTeacher, Question
+from distiller.training.ensemble import Ensemble
 
 
 class Distillation(nn.Module):
     """Student and objective as one module, so that data-parallel wrappers, checkpoints and the optimizer see both.
 
-    The teacher is no part of it: its weights never change, so no checkpoint holds them and no optimizer sees them. It
-    is None where it has answered for all texts already, or is not asked.
+    Teachers are no part of it: their weights never change, so no checkpoint holds them and no optimizer sees them.
+
+    Args:
+        student: What learns.
+        objective: The loss.
+        teachers: Those that still have to answer; none where all have answered for all texts, or are not asked.
+        ensemble: How their answers become one; None if there is one teacher, or none.
     """
 
-    def __init__(self, student: PreTrainedModel, objective: Objective, teacher: FrozenTeacher | None) -> None:
+    def __init__(
+        self,
+        student: PreTrainedModel,
+        objective: Objective,
+        teachers: Sequence[FrozenTeacher] = (),
+        ensemble: Ensemble | None = None,
+    ) -> None:
         super().__init__()
         self.student = student
         self.objective = objective
-        self._teacher = teacher
+        self._teachers = teachers
+        self._ensemble = ensemble or Ensemble([None])
 
     def forward(
         self,
         student_inputs: Mapping[str, Tensor],
         targets: Tensor,
-        questions: Sequence[Question] | None = None,
-        teacher_inputs: Mapping[str, Tensor] | None = None,
-        teacher_logits: Tensor | None = None,
+        questions: Sequence[Sequence[Question]] | None = None,
+        teacher_inputs: Sequence[Mapping[str, Tensor]] | None = None,
+        teacher_logits: Sequence[Tensor] | None = None,
         teacher_layers: Mapping[int, Tensor] | None = None,
         further: Mapping[int, Tensor] | None = None,
         partners: Tensor | None = None,
@@ -42,11 +55,11 @@ class Distillation(nn.Module):
         Args:
             student_inputs: The batch as the student reads it, each tensor [batch, length].
             targets: [batch], the task's missing target where nobody has labelled the text.
-            questions: The batch as the teacher is to read it; None if it has answered, or is not asked.
+            questions: Of each teacher the batch as it is to read it; None if they have answered, or are not asked.
             teacher_inputs: The same, to be mixed before it is read, each tensor [batch, length]; None if it is not.
-            teacher_logits: Its answer, [batch, classes].
-            teacher_layers: By layer what was read of it, as `Features` has it.
-            further: By layer, [texts, width]: the teacher's vectors of other texts.
+            teacher_logits: Of each teacher its answer, [batch, classes].
+            teacher_layers: By layer what was read of the first, as `Features` has it.
+            further: By layer, [texts, width]: the first teacher's vectors of other texts.
             partners: [batch], with which text of the batch each is mixed; None if none is.
             share: [], that of the first of two.
         """
@@ -55,26 +68,33 @@ class Distillation(nn.Module):
         if mix is not None:
             student_inputs = augment.mixed_inputs(self.student, student_inputs, *mix)
         if teacher_inputs is not None:
-            questions = [self._question_of_all(teacher_inputs, mix)]
-        if questions is not None and self._teacher is not None:
-            answer = self._teacher(questions, *shape)
-            teacher_logits, teacher_layers = answer.logits, answer.layers
-        if mix is not None and teacher_inputs is None and teacher_logits is not None:
-            teacher_logits = augment.mixed(teacher_logits, *mix)
+            asked = zip(self._teachers, teacher_inputs, strict=True)
+            questions = [[_question_of_all(teacher, inputs, mix)] for teacher, inputs in asked]
+        if questions is not None:
+            answers = [teacher(each, *shape) for teacher, each in zip(self._teachers, questions, strict=True)]
+            teacher_logits, teacher_layers = [answer.logits for answer in answers], answers[0].layers
+        said: Tensor | None = None
+        if teacher_logits is not None:
+            said = self._ensemble(teacher_logits, targets if teacher_inputs is None else None)
+        if mix is not None and teacher_inputs is None and said is not None:
+            said = augment.mixed(said, *mix)
             teacher_layers = {layer: augment.mixed(content, *mix) for layer, content in (teacher_layers or {}).items()}
         student = models.read(self.student, student_inputs, self.objective.reads_of_student)
         teacher: Features | None = None
-        if teacher_logits is not None:
+        if said is not None:
             reading = self.objective.reads_of_teacher
-            teacher = store.as_features(teacher_logits, teacher_layers or {}, further or {}, reading, student.mask)
+            teacher = store.as_features(said, teacher_layers or {}, further or {}, reading, student.mask)
         terms, observed = self.objective(student, teacher, targets, *(mix or ()))
         return terms, observed
 
-    def _question_of_all(self, inputs: Mapping[str, Tensor], mix: tuple[Tensor, Tensor] | None) -> Question:
-        """All texts of a batch, mixed with each other if they are to be."""
-        rows = torch.arange(len(inputs["input_ids"]), device=inputs["input_ids"].device)
-        if mix is None or self._teacher is None:
-            return rows, inputs
-        self._teacher.move_to(rows.device)
-        with torch.no_grad():
-            return rows, augment.mixed_inputs(self._teacher.model, inputs, *mix)
+
+def _question_of_all(
+    teacher: FrozenTeacher, inputs: Mapping[str, Tensor], mix: tuple[Tensor, Tensor] | None
+) -> Question:
+    """All texts of a batch, mixed with each other if they are to be."""
+    rows = torch.arange(len(inputs["input_ids"]), device=inputs["input_ids"].device)
+    if mix is None:
+        return rows, inputs
+    teacher.move_to(rows.device)
+    with torch.no_grad():
+        return rows, augment.mixed_inputs(teacher.model, inputs, *mix)

@@ -1,8 +1,10 @@
 """What a model says of a split, and how fast it says it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -47,6 +49,19 @@ def judged(model: PreTrainedModel, split: Encoded, task: Task, place: str) -> Pr
     return replace(predict(model, split, place), threshold=task.threshold(model.config))
 
 
+def in_order(predictions: Predictions, order: Sequence[int] | None) -> Predictions:
+    """With those outputs, in that order; None: as they are."""
+    if order is None:
+        return predictions
+    names = predictions.classes and [predictions.classes[output] for output in order]
+    return replace(predictions, logits=predictions.logits[:, order], classes=names)
+
+
+def averaged(said: Sequence[Predictions]) -> Predictions:
+    """The mean of the logits of several models for the same examples; nothing is settled of it."""
+    return replace(said[0], logits=np.mean([each.logits for each in said], axis=0), threshold=None)
+
+
 def settle(model: PreTrainedModel, validation: Encoded, task: Task, place: str) -> None:
     """Write into the config of a trained model what its predictions of the validation split are to choose.
 
@@ -79,6 +94,13 @@ def compare_latency(compared: dict[str, tuple[torch.nn.Module, Tokens]]) -> dict
     batches = {name: _batches(tokens, timed) for name, tokens in read.items()}
     on_cpu = {name: model.to("cpu").eval() for name, (model, _) in compared.items()}
     return {name: latency.describe() for name, latency in models.measure(on_cpu, singles, batches).items()}
+
+
+def one_after_the_other(latencies: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Latency of models that all read each text: the sum. Of percentiles other than the median that is at most."""
+    added = {name: round(sum(each[name] for each in latencies), 3) for name in ("median_ms", "p95_ms", "p99_ms")}
+    rate = round(1 / sum(1 / each["sentences_per_second"] for each in latencies), 1)
+    return {**latencies[0], **added, "sentences_per_second": rate}
 
 
 def _batches(tokens: Tokens, timed: int) -> list[dict[str, Tensor]]:

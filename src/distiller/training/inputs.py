@@ -22,8 +22,10 @@ def fingerprints(plan: Plan) -> dict[str, str]:
     """
     pipeline, head = plan.pipeline, plan.task.head(plan.classes)
     kind = plan.task.head_kind
-    teacher = _of_model(pipeline.teacher.model, head if pipeline.teacher.finetune else {}, "teacher.model", kind)
-    found = {"data": plan.dataset.fingerprint, "teacher": teacher}
+    of_teacher = head if pipeline.teacher.finetune else {}
+    places = {member.model: member.place for member in plan.members}
+    teachers = {model: _of_model(model, of_teacher, place, kind) for model, place in places.items()}
+    found = {"data": plan.dataset.fingerprint, **{member.name: teachers[member.model] for member in plan.members}}
     if pipeline.augmentation.steps:
         found["augmentation"] = Policy(pipeline.augmentation.steps).fingerprint
     if pipeline.student.model is None:

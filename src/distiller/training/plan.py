@@ -1,7 +1,7 @@
 """A pipeline whose parts are known to fit together, before anything is computed or written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
@@ -13,7 +13,27 @@ from distiller.mapping import Skip
 from distiller.objectives import HiddenLossConfig, Layers, check_compatible
 from distiller.pipeline import Pipeline
 from distiller.tasks import Task
+from distiller.training.ensemble import Ensemble
 from distiller.training.examples import Reader
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the models that teach.
+
+    Attributes:
+        name: The teacher, teacher 2 and so on.
+        model: asset:NAME, path or hub id.
+        place: The field that says so.
+        reader: How it reads texts.
+        classes: In the order of its logits; None where there are none.
+    """
+
+    name: str
+    model: str
+    place: str
+    reader: Reader
+    classes: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -24,10 +44,10 @@ class Plan:
         pipeline: What was asked for.
         task: The task by that name.
         dataset: The data, validated and split.
-        classes: The classes in the order of the logits, of teacher and student alike; None for numbers.
+        classes: The classes in the order of the logits, of first teacher and student alike; None for numbers.
         metric: The primary metric.
-        teacher_reader: How the teacher reads texts.
-        student_reader: How the student does.
+        members: The models that teach; layers are those of the first, and the student is cut out of it.
+        student_reader: How the student reads texts.
         pairs: (student layer, teacher layer, weight) for the intermediate objective; empty if there is none.
     """
 
@@ -36,9 +56,26 @@ class Plan:
     dataset: Dataset
     classes: list[str] | None
     metric: str
-    teacher_reader: Reader
+    members: list[Member]
     student_reader: Reader
     pairs: list[tuple[int, int, float]]
+
+    @property
+    def teacher_reader(self) -> Reader:
+        """How the first teacher reads texts."""
+        return self.members[0].reader
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """How what the teachers say becomes one answer."""
+        weighed = self.pipeline.teacher.weighting == "per-example"
+        return Ensemble([self.order(member) for member in self.members], self.task.costs if weighed else None)
+
+    def order(self, member: Member) -> list[int] | None:
+        """Which of a teacher's outputs stands for each class; None if they are in the order of the classes."""
+        if self.classes is None or member.classes is None or member.classes == self.classes:
+            return None
+        return [member.classes.index(name) for name in self.classes]
 
     @property
     def same_tokenizer(self) -> bool:
@@ -119,7 +156,8 @@ def make_plan(pipeline: Pipeline, dataset: Dataset | None = None) -> Plan:
         UserError: Naming the field, file or row that does not fit, and the mend.
     """
     task = tasks.build(pipeline.task)
-    teacher, teacher_reader = read_by(pipeline.teacher.model, "teacher.model", pipeline, task)
+    configs, members = _members(pipeline, task)
+    teacher, teacher_reader = configs[0], members[0].reader
     student, student_reader = teacher, teacher_reader
     if pipeline.student.model is not None:
         student, student_reader = read_by(pipeline.student.model, "student.model", pipeline, task)
@@ -135,9 +173,8 @@ def make_plan(pipeline: Pipeline, dataset: Dataset | None = None) -> Plan:
         texts = len(dataset.train) + (0 if dataset.unlabelled is None else len(dataset.unlabelled))
         between.check_texts(texts)
         _check_further(pipeline, between, texts)
-    classes = dataset.classes
-    if pipeline.teacher.finetune is None:
-        classes = classes_of(task, teacher, classes, "teacher.model")
+    members = _with_classes(members, configs, pipeline, task, dataset.classes)
+    classes = members[0].classes
     check_compatible(
         pipeline.objective,
         outputs=1 if task.label_kind == "numbers" else None if classes is None else len(classes),
@@ -146,10 +183,42 @@ def make_plan(pipeline: Pipeline, dataset: Dataset | None = None) -> Plan:
         same_tokenizer=student_reader is teacher_reader,
     )
     metric = task.primary_metric(pipeline.metric, dataset.metric)
-    plan = Plan(pipeline, task, dataset, classes, metric, teacher_reader, student_reader, pairs)
+    plan = Plan(pipeline, task, dataset, classes, metric, members, student_reader, pairs)
     if plan.by_words:
         _check_words(plan)
     return plan
+
+
+def _members(pipeline: Pipeline, task: Task) -> tuple[list[PretrainedConfig], list[Member]]:
+    """Configs of all teachers, and how they read texts: those of one tokenizer with the same."""
+    configs, members = list[PretrainedConfig](), list[Member]()
+    for number, model in enumerate(pipeline.teacher.members):
+        place = "teacher.model" if pipeline.teacher.models is None else f"teacher.models.{number}"
+        config, reader = read_by(model, place, pipeline, task)
+        if members and models.same_tokenizer(members[0].reader.tokenizer, reader.tokenizer):
+            reader = replace(reader, tokenizer=members[0].reader.tokenizer)
+        elif members and task.segmentation is not None:
+            mend = f"another tokenizer than {members[0].model!r}, and says something of each word; give models of one"
+            raise UserError(place, f"{model!r} has {mend}")
+        configs.append(config)
+        members.append(Member("teacher" if number == 0 else f"teacher {number + 1}", model, place, reader))
+    objective = pipeline.objective
+    if len(members) > 1 and objective.on_predictions is None and objective.between_layers is not None:
+        mend = "all but the first are asked for predictions alone, and the objective compares none"
+        raise UserError("teacher.models", f"{mend}; give objective.prediction a loss, or name one teacher")
+    return configs, members
+
+
+def _with_classes(
+    members: list[Member], configs: list[PretrainedConfig], pipeline: Pipeline, task: Task, classes: list[str] | None
+) -> list[Member]:
+    """With the classes of the data in the order of the logits of each: those that we fine-tune have it of the data."""
+    if pipeline.teacher.finetune is not None:
+        return [replace(member, classes=classes) for member in members]
+    return [
+        replace(member, classes=classes_of(task, config, classes, member.place))
+        for member, config in zip(members, configs, strict=True)
+    ]
 
 
 def classes_of(task: Task, model: PretrainedConfig, classes: list[str] | None, place: str) -> list[str] | None:

@@ -1,5 +1,6 @@
 """What augmentation makes of texts, and what the teacher says of both."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,11 +15,11 @@ from distiller.pipeline import Pipeline
 from distiller.tasks import Found, Predictions, answers, chosen, entities, guessed_tags
 from distiller.training import inputs
 from distiller.training.augmented import changed_texts, copy_seed, parts_to_change, texts_and_what_is_kept
-from distiller.training.evaluation import predict
+from distiller.training.evaluation import averaged, in_order, predict
 from distiller.training.examples import encode
 from distiller.training.plan import Plan, make_plan
 from distiller.training.progress import TextsBar
-from distiller.training.teacher import prepare
+from distiller.training.teacher import Teacher, prepare
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def preview(pipeline: Pipeline, count: int) -> list[Changed]:
     plan = make_plan(pipeline)
     if not pipeline.augmentation.steps:
         raise UserError("augmentation.steps", "are none: there is nothing to show; add some")
-    teacher = prepare(plan, inputs.fingerprints(plan)["teacher"])
+    teachers = prepare(plan, inputs.fingerprints(plan))
     texts, kept = texts_and_what_is_kept(plan)
     drawn = sorted(np.random.default_rng(pipeline.seed).permutation(len(texts))[:count].tolist())
     before = [texts[number] for number in drawn]
@@ -65,9 +66,17 @@ def preview(pipeline: Pipeline, count: int) -> list[Changed]:
         policy = Policy(pipeline.augmentation.steps)
         seed = copy_seed(pipeline.seed, 0)
         after = changed_texts(before, untouched, policy, plan.augmented_columns, seed, bar)
-    read = encode([Examples([*before, *after], None)], plan.classes, plan.task, plan.teacher_reader)
-    said = _sayings(predict(teacher.model, read, "teacher.model"), plan)
+    said = _sayings(_answers(plan, teachers, Examples([*before, *after], None)), plan)
     return [*map(Changed, before, after, said[: len(before)], said[len(before) :])]
+
+
+def _answers(plan: Plan, teachers: Sequence[Teacher], texts: Examples) -> Predictions:
+    """What the teachers say in the mean."""
+    said = []
+    for member, teacher in zip(plan.members, teachers, strict=True):
+        read = encode([texts], plan.classes, plan.task, member.reader)
+        said.append(in_order(predict(teacher.model, read, member.place), plan.order(member)))
+    return averaged(said)
 
 
 def _sayings(predictions: Predictions, plan: Plan) -> list[Saying]:

@@ -23,7 +23,7 @@ from distiller.tasks import Tokens
 from distiller.training import inputs
 from distiller.training.augmented import augmented
 from distiller.training.distillation import Distillation
-from distiller.training.evaluation import compare_latency, judged, settle
+from distiller.training.evaluation import compare_latency, judged, one_after_the_other, settle
 from distiller.training.examinee import examinee
 from distiller.training.examples import Encoded, NoTeacher, TrainingSet, encode
 from distiller.training.loop import Course, fit
@@ -99,14 +99,14 @@ def _run(pipeline: Pipeline, out: Path, *, resume: bool, until: int | None, time
     pipeline.to_yaml(out / PIPELINE)
     inputs.keep(out, found)
     with _recorded(record, out):
-        teacher = prepare(plan, found["teacher"])
-        record.teacher = {"model": pipeline.teacher.model, **models.describe(teacher.model)}
-        student, course = _learn(plan, teacher, record, out, until)
+        teachers = prepare(plan, found)
+        record.teacher = _described(pipeline, teachers)
+        student, course = _learn(plan, teachers, record, out, until)
         record.student = {**models.describe(student), "initialisation": pipeline.student.initialisation}
         record.student["size_ratio"] = record.student["parameters"] / record.teacher["parameters"]
-        _note(plan, teacher, course, record)
+        _note(plan, teachers, course, record)
         if course.epochs == pipeline.training.epochs:
-            _measure(plan, teacher, student, record, out, timed=timed)
+            _measure(plan, teachers, student, record, out, timed=timed)
             record.status = "finished"
     return record
 
@@ -115,32 +115,36 @@ def finetune(pipeline: Pipeline, out: str | Path) -> Path:
     """Fine-tune the teacher of `pipeline` and leave it in `out`/teacher, a plain Hugging Face folder.
 
     Raises:
-        UserError: If the pipeline or the data is not usable, or `out`/teacher is there already.
+        UserError: If the pipeline or the data is not usable, it names several teachers, or `out`/teacher is there
+            already.
     """
     folder = Path(out) / "teacher"
+    if len(pipeline.teacher.members) > 1:
+        raise UserError("teacher.models", "names several; name one as teacher.model, or use distill, which makes all")
     if pipeline.teacher.finetune is None:
         raise UserError("teacher.finetune", "is null: the teacher is fine-tuned already; say how, or use distill")
     check_folder(Path(out))
     if folder.exists():
         raise UserError(str(folder), "is there already; name another --out")
     plan = make_plan(pipeline)
-    models.save(prepare(plan, inputs.fingerprints(plan)["teacher"]).model, plan.teacher_reader.tokenizer, folder)
+    [teacher] = prepare(plan, inputs.fingerprints(plan))
+    models.save(teacher.model, plan.teacher_reader.tokenizer, folder)
     return folder
 
 
 def build_store(pipeline: Pipeline) -> str:
-    """Compute and keep all that `pipeline` wants of its teacher, which is fine-tuned first if need be; says what.
+    """Compute and keep all that `pipeline` wants of its teachers, fine-tuned first if need be; says what.
 
     Raises:
         UserError: If the pipeline or the data is not usable, the outputs cannot be kept, or no teacher is asked.
     """
     plan = make_plan(pipeline.replace(store=pipeline.store.replace(mode="on")))
-    teacher = prepare(plan, inputs.fingerprints(plan)["teacher"])
-    _, objective = _student_and_objective(plan, teacher)
+    teachers = prepare(plan, inputs.fingerprints(plan))
+    _, objective = _student_and_objective(plan, teachers[0])
     if not objective.needs_teacher:
         raise UserError("objective", "learns from labels alone: there is nothing of a teacher to keep")
-    _, read_by_teacher = _as_both_read(plan, [*plan.learned_from, *_copies(plan)])
-    return prepare_teaching(plan, teacher, objective, read_by_teacher).reason
+    _, read_by_teachers = _as_all_read(plan, [*plan.learned_from, *_copies(plan)])
+    return prepare_teaching(plan, teachers, objective, read_by_teachers).reason
 
 
 @dataclass(frozen=True)
@@ -217,19 +221,20 @@ def _recorded(record: RunRecord, out: Path) -> Iterator[None]:
 
 
 def _learn(
-    plan: Plan, teacher: Teacher, record: RunRecord, out: Path, until: int | None
+    plan: Plan, teachers: list[Teacher], record: RunRecord, out: Path, until: int | None
 ) -> tuple[PreTrainedModel, Course]:
     """Build the student, train it, save it if it has learned to the end: what was saved, and how it went."""
     pipeline, task = plan.pipeline, plan.task
-    student, objective = _student_and_objective(plan, teacher)
-    examples, held_out, answering = _examples(plan, teacher, objective, record)
-    if answering is None:
-        teacher.release()
-    distillation = Distillation(student, objective, answering)
+    student, objective = _student_and_objective(plan, teachers[0])
+    examples, held_out, answering = _examples(plan, teachers, objective, record)
+    if not answering:
+        for teacher in teachers:
+            teacher.release()
+    distillation = Distillation(student, objective, answering, plan.ensemble)
     validation = encode([plan.dataset.validation], plan.classes, task, plan.student_reader)
     reading = objective.reads_of_student
     read_maps = reading is not None and reading.kind in models.FROM_MAPS
-    with models.attention_maps(*[student] * read_maps), answering.ready() if answering is not None else nullcontext():
+    with models.attention_maps(*[student] * read_maps), answering[0].ready() if answering else nullcontext():
         course = fit(
             distillation,
             examples,
@@ -264,25 +269,25 @@ def _student_and_objective(plan: Plan, teacher: Teacher) -> tuple[PreTrainedMode
 
 
 def _examples(
-    plan: Plan, teacher: Teacher, objective: Objective, record: RunRecord
-) -> tuple[TrainingSet, TrainingSet | None, FrozenTeacher | None]:
-    """What is trained on, what mutual information is to be estimated on, and the teacher if it still has to answer."""
-    own, read_by_teacher = _as_both_read(plan, _texts(plan, record))
+    plan: Plan, teachers: list[Teacher], objective: Objective, record: RunRecord
+) -> tuple[TrainingSet, TrainingSet | None, list[FrozenTeacher]]:
+    """What is trained on, what mutual information is to be estimated on, and the teachers that still have to answer."""
+    own, read_by_teachers = _as_all_read(plan, _texts(plan, record))
     dtype, longest = plan.task.target_dtype, min(plan.student_reader.longest, plan.teacher_reader.longest)
     if not objective.needs_teacher:
-        return TrainingSet(own, dtype, NoTeacher(), longest, plan.mixup), None, None
-    teaching = prepare_teaching(plan, teacher, objective, read_by_teacher)
+        return TrainingSet(own, dtype, NoTeacher(), longest, plan.mixup), None, []
+    teaching = prepare_teaching(plan, teachers, objective, read_by_teachers)
     record.teacher["outputs"] = {"kept": teaching.kept is not None, "reason": teaching.reason}
     record.cost["store_seconds"] = teaching.seconds
-    asked = Asked(teaching.teacher, read_by_teacher)
-    live = AskedTogether(read_by_teacher) if plan.mixes_before_reading else asked
+    asked = Asked(teaching.teachers, read_by_teachers)
+    live = AskedTogether(read_by_teachers) if plan.mixes_before_reading else asked
     examples = TrainingSet(own, dtype, teaching.kept or live, longest, plan.mixup)
     if not objective.estimates_mutual_information:
-        return examples, None, None if teaching.kept else teaching.teacher
-    own, read_by_teacher = _as_both_read(plan, [plan.dataset.validation])
-    asked = Asked(teaching.teacher, read_by_teacher)
+        return examples, None, [] if teaching.kept else teaching.teachers
+    own, read_by_teachers = _as_all_read(plan, [plan.dataset.validation])
+    asked = Asked(teaching.teachers, read_by_teachers)
     held_out = AskedBesideKept(asked, teaching.kept) if teaching.kept else asked
-    return examples, TrainingSet(own, dtype, held_out, longest), teaching.teacher
+    return examples, TrainingSet(own, dtype, held_out, longest), teaching.teachers
 
 
 def _texts(plan: Plan, record: RunRecord) -> list[Examples]:
@@ -299,27 +304,40 @@ def _copies(plan: Plan) -> list[Examples]:
     return [copies] if copies is not None and len(copies) > 0 else []
 
 
-def _as_both_read(plan: Plan, splits: list[Examples]) -> tuple[Encoded, Tokens]:
-    """Splits, one after the other, as the student reads them, and as its teacher does."""
-    own, others = plan.student_reader, plan.teacher_reader
-    read = encode(splits, plan.classes, plan.task, own, pieces=plan.by_words, beside=others)
-    if plan.same_tokenizer:
-        return read, read.tokens
-    return read, encode(splits, plan.classes, plan.task, others, pieces=plan.by_words, beside=own).tokens
+def _as_all_read(plan: Plan, splits: list[Examples]) -> tuple[Encoded, list[Tokens]]:
+    """Splits, one after the other, as the student reads them, and as each of its teachers does."""
+    own, first = plan.student_reader, plan.teacher_reader
+    read = encode(splits, plan.classes, plan.task, own, pieces=plan.by_words, beside=first)
+    tokens = {id(own.tokenizer): read.tokens}
+    for reader in [member.reader for member in plan.members]:
+        if id(reader.tokenizer) not in tokens:
+            by_words = plan.by_words and reader is first
+            encoded = encode(splits, plan.classes, plan.task, reader, pieces=by_words, beside=own)
+            tokens[id(reader.tokenizer)] = encoded.tokens
+    return read, [tokens[id(member.reader.tokenizer)] for member in plan.members]
 
 
-def _note(plan: Plan, teacher: Teacher, course: Course, record: RunRecord) -> None:
+def _described(pipeline: Pipeline, teachers: list[Teacher]) -> dict[str, Any]:
+    """As records have it: all parameters, since all teachers answer; of what else they are, that of the first."""
+    described = [models.describe(teacher.model) for teacher in teachers]
+    names = {"models": pipeline.teacher.models} if pipeline.teacher.models is not None else {}
+    parameters = sum(each["parameters"] for each in described)
+    return {"model": " + ".join(pipeline.teacher.members), **names, **described[0], "parameters": parameters}
+
+
+def _note(plan: Plan, teachers: list[Teacher], course: Course, record: RunRecord) -> None:
     """What is known as soon as some epochs are done."""
-    found = teacher_scores(plan, teacher)
+    found = teacher_scores(plan, teachers)
     record.teacher |= {**found.described, "validation_score": found.scores["validation"][plan.metric]}
     record.metrics |= {
         "primary": plan.metric,
         "epochs": course.epochs,
         "teacher": found.scores,
+        **({"members": found.members} if plan.pipeline.teacher.models is not None else {}),
         "history": course.history,
     }
     record.cost = {
-        "finetune_seconds": teacher.finetune_seconds,
+        "finetune_seconds": round(sum(teacher.finetune_seconds for teacher in teachers), 2),
         "augmentation_seconds": record.cost["augmentation_seconds"],
         "store_seconds": record.cost.get("store_seconds", 0.0),
         "train_seconds": round(course.seconds, 2),
@@ -329,7 +347,7 @@ def _note(plan: Plan, teacher: Teacher, course: Course, record: RunRecord) -> No
 
 
 def _measure(
-    plan: Plan, teacher: Teacher, student: PreTrainedModel, record: RunRecord, out: Path, *, timed: bool
+    plan: Plan, teachers: list[Teacher], student: PreTrainedModel, record: RunRecord, out: Path, *, timed: bool
 ) -> None:
     """Fill the record: the student on validation and test, the one time that test is looked at; the speed of both."""
     read = {
@@ -342,5 +360,10 @@ def _measure(
     record.retention = score / teacher_score if teacher_score > 0 else None
     record.student[SIZE] = round(models.size_on_disk(out / STUDENT) / 1e6, 2)
     if timed:
-        asked = encode([plan.dataset.test], plan.classes, plan.task, plan.teacher_reader).tokens
-        record.latency = compare_latency({"teacher": (teacher.model, asked), "student": (student, read["test"].tokens)})
+        asked = {
+            member.name: (teacher.model, encode([plan.dataset.test], plan.classes, plan.task, member.reader).tokens)
+            for member, teacher in zip(plan.members, teachers, strict=True)
+        }
+        timed_apart = compare_latency({**asked, "student": (student, read["test"].tokens)})
+        of_teacher = one_after_the_other([timed_apart[name] for name in asked])
+        record.latency = {"teacher": of_teacher, "student": timed_apart["student"]}

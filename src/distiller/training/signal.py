@@ -1,4 +1,4 @@
-"""What a batch holds of the teacher: what it said of the texts, or what it is to read."""
+"""What a batch holds of the teachers: what they said of the texts, or what they are to read."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,35 +17,37 @@ from distiller.tasks import Tokens
 
 @dataclass(frozen=True)
 class Asked:
-    """The teacher answers at every step."""
+    """The teachers answer at every step; of each its texts as it reads them."""
 
-    teacher: FrozenTeacher
-    tokens: Tokens
+    teachers: Sequence[FrozenTeacher]
+    tokens: Sequence[Tokens]
 
     def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:  # noqa: ARG002 - it pads for itself
-        return {"questions": self.teacher.questions(self.tokens, rows)}
+        both = zip(self.teachers, self.tokens, strict=True)
+        return {"questions": [teacher.questions(tokens, rows) for teacher, tokens in both]}
 
 
 @dataclass(frozen=True)
 class AskedTogether:
-    """The teacher answers at every step, and reads all texts of a batch at one length, since they are to be mixed."""
+    """The teachers answer at every step, and read all texts of a batch at one length, since they are to be mixed."""
 
-    tokens: Tokens
+    tokens: Sequence[Tokens]
 
     def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:  # noqa: ARG002 - it pads for itself
-        return {"teacher_inputs": self.tokens.batch(rows)}
+        return {"teacher_inputs": [tokens.batch(rows) for tokens in self.tokens]}
 
 
 @dataclass(frozen=True)
 class Kept:
-    """The teacher has answered.
+    """The teachers have answered.
 
     Attributes:
-        columns: Its outputs for all texts of the run, by the names of their shelves.
+        columns: Outputs of the first for all texts of the run, by the names of their shelves.
         reading: What they are.
         further: Of how many other texts each batch is to hold its vectors too.
         seed: Of the choice of these.
-        of_words: Whether it said something of each word.
+        of_words: Whether they said something of each word.
+        others: Logits of the other teachers, as `columns`.
     """
 
     columns: Mapping[str, Column]
@@ -53,10 +55,13 @@ class Kept:
     further: int
     seed: int
     of_words: bool = False
+    others: Sequence[Mapping[str, Column]] = ()
 
     def of(self, rows: Sequence[int], length: int) -> dict[str, Any]:
         return {
-            "teacher_logits": store.restored_logits(self.columns, rows, of_words=self.of_words),
+            "teacher_logits": [
+                store.restored_logits(columns, rows, of_words=self.of_words) for columns in (self.columns, *self.others)
+            ],
             "teacher_layers": store.restored_layers(self.columns, self.reading, rows, length),
             "further": self.vectors_of_others(rows, excluded=rows),
         }
@@ -76,7 +81,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class AskedBesideKept:
-    """The teacher answers for texts that are not trained on; further ones are of those that are."""
+    """The teachers answer for texts that are not trained on; further ones are of those that are."""
 
     asked: Asked
     kept: Kept

@@ -1,8 +1,9 @@
-"""The fine-tuned teacher: made once per checkpoint, labelled data and settings; kept in the cache for all runs."""
+"""The fine-tuned teachers: made once per checkpoint, labelled data and settings; kept in the cache for all runs."""
 
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -20,11 +21,13 @@ from distiller.training.distillation import Distillation
 from distiller.training.evaluation import settle
 from distiller.training.examples import NoTeacher, TrainingSet, encode
 from distiller.training.loop import fit
-from distiller.training.plan import Plan
+from distiller.training.plan import Member, Plan
 from distiller.training.trainer import Validation
 from distiller.version import __version__
 
 SUMMARY = "teacher.json"
+SEEDS = 2**32
+"""There are so many."""
 
 
 class Teacher:
@@ -68,28 +71,38 @@ class Teacher:
         self._model = None
 
 
-def prepare(plan: Plan, start: str) -> Teacher:
-    """The teacher of a plan: loaded if it is fine-tuned already, taken from the cache, or fine-tuned now.
+def prepare(plan: Plan, starts: Mapping[str, str]) -> list[Teacher]:
+    """The teachers of a plan: loaded if they are fine-tuned already, taken from the cache, or fine-tuned now.
+
+    Of those that begin with the same checkpoint each is fine-tuned with a seed of its own, from that of the pipeline
+    upwards: so the first of them is the one that would teach alone.
 
     Args:
         plan: Of the run.
-        start: Fingerprint of the checkpoint `teacher.model`, so that what is in the cache is found without loading it.
+        starts: By the names of the members, fingerprints of their checkpoints, so that what is in the cache is found
+            without loading these.
 
     Raises:
-        UserError: If it cannot be loaded, or its fine-tuning fails.
+        UserError: If one cannot be loaded, or its fine-tuning fails.
     """
-    source, seed = plan.pipeline.teacher.model, plan.pipeline.seed
+    begun = [starts[member.name] for member in plan.members]
+    repeats = [begun[:number].count(start) for number, start in enumerate(begun)]
+    seeds = [(plan.pipeline.seed + repeat) % SEEDS for repeat in repeats]
+    return [_prepared(plan, *each) for each in zip(plan.members, begun, seeds, strict=True)]
+
+
+def _prepared(plan: Plan, member: Member, start: str, seed: int) -> Teacher:
     config = plan.pipeline.teacher.finetune
     if config is None:
-        model = models.load_classifier(source, {}, "teacher.model", seed, plan.task.head_kind)
-        return Teacher(model, source, 0.0, plan.task.head_kind)
-    folder = cache_folder() / "teachers" / _key(plan, config, start)
+        model = models.load_classifier(member.model, {}, member.place, seed, plan.task.head_kind)
+        return Teacher(model, member.model, 0.0, plan.task.head_kind)
+    folder = cache_folder() / "teachers" / _key(plan, member, config, start, seed)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        return _kept(folder, plan.task.head_kind) or _fine_tuned(plan, config, folder)
+        return _kept(folder, plan.task.head_kind) or _fine_tuned(plan, member, config, folder, seed)
 
 
-def _key(plan: Plan, config: FinetuneConfig, start: str) -> str:
+def _key(plan: Plan, member: Member, config: FinetuneConfig, start: str, seed: int) -> str:
     """A name for the teacher that fine-tuning makes of `start`: all that its weights depend on."""
     content = {
         "version": __version__,
@@ -101,24 +114,23 @@ def _key(plan: Plan, config: FinetuneConfig, start: str) -> str:
         "classes": plan.classes,
         "task": plan.task.name,
         "metric": plan.metric,
-        "tokenizer": models.tokenizer_fingerprint(plan.teacher_reader.tokenizer),
-        "max_length": plan.teacher_reader.max_length,
-        "stride": plan.teacher_reader.stride,
-        "seed": plan.pipeline.seed,
+        "tokenizer": models.tokenizer_fingerprint(member.reader.tokenizer),
+        "max_length": member.reader.max_length,
+        "stride": member.reader.stride,
+        "seed": seed,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
-    task, reader, seed = plan.task, plan.teacher_reader, plan.pipeline.seed
-    source, head = plan.pipeline.teacher.model, task.head(plan.classes)
-    model = models.load_classifier(source, head, "teacher.model", seed, task.head_kind)
+def _fine_tuned(plan: Plan, member: Member, config: FinetuneConfig, folder: Path, seed: int) -> Teacher:
+    task, reader, head = plan.task, member.reader, plan.task.head(plan.classes)
+    model = models.load_classifier(member.model, head, member.place, seed, task.head_kind)
     labels_alone = ObjectiveConfig(prediction=None, hard_label=HardLabel(weight=1.0))
     objective = Objective(labels_alone, None, task.label_loss, seed)
     checkpoints = folder.with_name(f"{folder.name}.checkpoints")
     validation = encode([plan.dataset.validation], plan.classes, task, reader)
     course = fit(
-        Distillation(model, objective, teacher=None),
+        Distillation(model, objective),
         TrainingSet(
             encode([plan.dataset.train], plan.classes, task, reader), task.target_dtype, NoTeacher(), reader.longest
         ),
@@ -127,7 +139,7 @@ def _fine_tuned(plan: Plan, config: FinetuneConfig, folder: Path) -> Teacher:
         seed=seed,
         folder=checkpoints,
         section="teacher.finetune",
-        title="fine-tuning the teacher",
+        title=f"fine-tuning the {member.name}",
     )
     settle(model, validation, task, "teacher.finetune")
     model.to("cpu").eval()  # type: ignore[arg-type]

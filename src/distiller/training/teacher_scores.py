@@ -1,88 +1,117 @@
-"""What a teacher scores, how sure it is, and what it weighs: found out once for each teacher and dataset, and kept."""
+"""What teachers score, how sure they are, and what they weigh: found out once for them and a dataset, and kept."""
 
 import hashlib
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 
 from distiller import metafeatures, models
 from distiller.assets import cache_folder
 from distiller.files import write_json
-from distiller.training.evaluation import judged, settle
+from distiller.tasks import Predictions
+from distiller.training.evaluation import averaged, in_order, judged, settle
 from distiller.training.examples import encode
-from distiller.training.plan import Plan
+from distiller.training.plan import Member, Plan
 from distiller.training.teacher import Teacher
 from distiller.version import __version__
 
 SIZE = "size_mb"
+Answers = dict[str, Predictions]
+"""By split."""
 
 
 @dataclass(frozen=True)
 class TeacherScores:
-    """What is found out of a teacher.
+    """What is found out of the teachers of a run.
 
     Attributes:
-        scores: Every metric on `validation` and `test`.
-        described: `size_mb`, megabytes of it saved as a student is, and `confidence` and `entropy` on validation.
+        scores: Every metric on `validation` and `test`: of several teachers that of the mean of their logits.
+        described: `size_mb`, megabytes of them saved as a student is, and `confidence` and `entropy` on validation.
+        members: The scores of each teacher alone.
     """
 
     scores: dict[str, dict[str, float]]
     described: dict[str, float | None]
+    members: list[dict[str, dict[str, float]]]
 
 
-def teacher_scores(plan: Plan, teacher: Teacher) -> TeacherScores:
+def teacher_scores(plan: Plan, teachers: Sequence[Teacher]) -> TeacherScores:
     """From the cache, or else found out, and kept there.
 
+    An ensemble answers with the mean of the logits, however it is weighed where it teaches: nobody has labels where it
+    is to answer.
+
     Raises:
-        UserError: If its predictions are not finite.
+        UserError: If predictions are not finite.
     """
-    path = cache_folder() / "scores" / f"{_key(plan, teacher)}.json"
+    path = cache_folder() / "scores" / f"{_key(plan, teachers)}.json"
     try:
         return TeacherScores(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        found = _found_out(plan, teacher)
+        found = _found_out(plan, teachers)
     write_json(path, asdict(found))
     return found
 
 
-def _found_out(plan: Plan, teacher: Teacher) -> TeacherScores:
-    task, reader, model = plan.task, plan.teacher_reader, teacher.model
-    splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
-    read = {name: encode([split], plan.classes, task, reader) for name, split in splits.items()}
-    if task.is_settled and task.threshold(model.config) is None:
-        settle(model, read["validation"], task, "teacher.model")
-    said = {name: judged(model, split, task, "teacher.model") for name, split in read.items()}
+def _found_out(plan: Plan, teachers: Sequence[Teacher]) -> TeacherScores:
+    each = [_answers(plan, *both) for both in zip(plan.members, teachers, strict=True)]
+    together = each[0] if len(each) == 1 else _together(plan, each)
+    sizes = [_saved_size(*both) for both in zip(plan.members, teachers, strict=True)]
     return TeacherScores(
-        scores={name: task.scores(predictions) for name, predictions in said.items()},
+        scores=_scores(plan, together),
         described={
-            SIZE: round(_saved_size(plan, teacher) / 1e6, 2),
-            **metafeatures.of_predictions(said["validation"], task),
+            SIZE: round(sum(sizes) / 1e6, 2),
+            **metafeatures.of_predictions(together["validation"], plan.task),
         },
+        members=[_scores(plan, said) for said in each],
     )
 
 
-def _saved_size(plan: Plan, teacher: Teacher) -> int:
-    """Bytes of the teacher saved as the student is, in float32, whatever else lies in the folder that it came from."""
+def _scores(plan: Plan, said: Answers) -> dict[str, dict[str, float]]:
+    return {name: plan.task.scores(predictions) for name, predictions in said.items()}
+
+
+def _answers(plan: Plan, member: Member, teacher: Teacher) -> Answers:
+    """What a teacher says of each split, its outputs in the order of the classes."""
+    task, model, place = plan.task, teacher.model, member.place
+    splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
+    read = {name: encode([split], plan.classes, task, member.reader) for name, split in splits.items()}
+    if task.is_settled and task.threshold(model.config) is None:
+        settle(model, read["validation"], task, place)
+    return {name: in_order(judged(model, split, task, place), plan.order(member)) for name, split in read.items()}
+
+
+def _together(plan: Plan, each: Sequence[Answers]) -> Answers:
+    """What teachers say in the mean; what is settled of one model is settled of them together."""
+    said = {name: averaged([answers[name] for answers in each]) for name in each[0]}
+    threshold = plan.task.threshold(SimpleNamespace(**plan.task.settled(said["validation"])))
+    return {name: replace(predictions, threshold=threshold) for name, predictions in said.items()}
+
+
+def _saved_size(member: Member, teacher: Teacher) -> int:
+    """Bytes of a teacher saved as the student is, in float32, whatever else lies in the folder that it came from."""
     with tempfile.TemporaryDirectory() as folder:
-        models.save(teacher.model, plan.teacher_reader.tokenizer, Path(folder) / "teacher")
+        models.save(teacher.model, member.reader.tokenizer, Path(folder) / "teacher")
         return models.size_on_disk(Path(folder) / "teacher")
 
 
-def _key(plan: Plan, teacher: Teacher) -> str:
+def _key(plan: Plan, teachers: Sequence[Teacher]) -> str:
     reader = plan.teacher_reader
     content = {
         "version": __version__,
         "features": metafeatures.VERSION,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "teacher": teacher.fingerprint,
+        "teachers": [teacher.fingerprint for teacher in teachers],
         "data": plan.dataset.labelled_fingerprint,
         "task": plan.task.name,
-        "classes": plan.classes,
-        "tokenizer": models.tokenizer_fingerprint(reader.tokenizer),
+        "classes": [member.classes for member in plan.members],
+        "tokenizers": [models.tokenizer_fingerprint(member.reader.tokenizer) for member in plan.members],
         "max_length": reader.max_length,
         "stride": reader.stride,
     }

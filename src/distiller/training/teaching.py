@@ -1,4 +1,4 @@
-"""How a run is taught: whether the outputs of its teacher are kept, and the computing of those that are lacking."""
+"""How a run is taught: whether the outputs of its teachers are kept, and the computing of those that are lacking."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from distiller.objectives import Objective
 from distiller.store import Choice, FrozenTeacher, Need, TeacherOutputs
 from distiller.tasks import Tokens
 from distiller.training.memory import freed_memory_reused
-from distiller.training.plan import Plan
+from distiller.training.plan import Member, Plan
 from distiller.training.progress import TextsBar
 from distiller.training.signal import Kept
 from distiller.training.teacher import Teacher
@@ -23,26 +23,37 @@ class Teaching:
     """How a run is taught.
 
     Attributes:
-        teacher: As it answers.
-        kept: What it said of the training texts; None if it is asked at every step.
+        teachers: As they answer.
+        kept: What they said of the training texts; None if they are asked at every step.
         reason: Why, in a line.
         seconds: What this run needed to have the outputs.
     """
 
-    teacher: FrozenTeacher
+    teachers: list[FrozenTeacher]
     kept: Kept | None
     reason: str
     seconds: float
 
 
-def prepare_teaching(plan: Plan, teacher: Teacher, objective: Objective, tokens: Tokens) -> Teaching:
+@dataclass(frozen=True)
+class Answers:
+    """What one teacher is to have said, and where that is kept."""
+
+    outputs: TeacherOutputs
+    tokens: Tokens
+    digests: list[bytes]
+
+
+def prepare_teaching(
+    plan: Plan, teachers: Sequence[Teacher], objective: Objective, tokens: Sequence[Tokens]
+) -> Teaching:
     """Choose, say so, and compute what is lacking.
 
     Args:
         plan: Of the run.
-        teacher: Ready to teach.
+        teachers: Ready to teach; of the first layers may be wanted too.
         objective: What is looked at.
-        tokens: The training texts as the teacher reads them.
+        tokens: The training texts as each teacher reads them.
 
     Raises:
         UserError: If outputs have to be kept and cannot be.
@@ -51,20 +62,25 @@ def prepare_teaching(plan: Plan, teacher: Teacher, objective: Objective, tokens:
     config = plan.pipeline.store
     if objective.further > 0:
         config = config.replace(mode="on")
-    frozen = FrozenTeacher.of(teacher.model, objective.reads_of_teacher, config.dtype, plan.teacher_reader.longest)
+    readings = [objective.reads_of_teacher, *[None] * (len(teachers) - 1)]
+    frozen = [
+        FrozenTeacher.of(teacher.model, reading, config.dtype, member.reader.longest)
+        for teacher, reading, member in zip(teachers, readings, plan.members, strict=True)
+    ]
     if config.mode == "off" or plan.mixes_before_reading:
         mixed = "augmentation.mixup has it read texts that are new at every step"
         return Teaching(frozen, None, mixed if plan.mixes_before_reading else "store.mode is off", 0.0)
-    outputs, digests = _opened(plan, teacher, frozen), tokens.digests()
-    choice = store.choose(config, _need(plan, tokens, digests, outputs), outputs.folder)
-    for path in outputs.damaged:
+    answers = [_opened(plan, *each) for each in zip(plan.members, teachers, frozen, tokens, strict=True)]
+    choice = store.choose(config, _need(plan, answers), answers[0].outputs.folder)
+    for path in (path for each in answers for path in each.outputs.damaged):
         _say(f"{path} is damaged: it is not read, and what it held counts as lacking")
     if choice.kept:
         _say(choice.reason)
-        choice = _built(outputs, tokens, digests, choice)
+        choice = _built(answers, choice)
     if choice.kept:
+        first, *others = [each.outputs.columns(each.digests) for each in answers]
         of_words = plan.task.segmentation is not None
-        kept = Kept(outputs.columns(digests), frozen.reading, objective.further, plan.pipeline.seed, of_words)
+        kept = Kept(first, frozen[0].reading, objective.further, plan.pipeline.seed, of_words, others)
         return Teaching(frozen, kept, choice.reason, round(time.perf_counter() - began, 2))
     if objective.further > 0:
         mend = f"are drawn from the store, but {choice.reason}; or set it to batch"
@@ -75,42 +91,51 @@ def prepare_teaching(plan: Plan, teacher: Teacher, objective: Objective, tokens:
     return Teaching(frozen, None, choice.reason, 0.0)
 
 
-def _opened(plan: Plan, teacher: Teacher, frozen: FrozenTeacher) -> TeacherOutputs:
-    return TeacherOutputs(
+def _opened(plan: Plan, member: Member, teacher: Teacher, frozen: FrozenTeacher, tokens: Tokens) -> Answers:
+    outputs = TeacherOutputs(
         frozen,
         teacher.fingerprint,
-        models.tokenizer_fingerprint(plan.teacher_reader.tokenizer),
-        {"model": plan.pipeline.teacher.model, "data": plan.pipeline.data.source},
+        models.tokenizer_fingerprint(member.reader.tokenizer),
+        {"model": member.model, "data": plan.pipeline.data.source},
     )
+    return Answers(outputs, tokens, tokens.digests())
 
 
-def _need(plan: Plan, tokens: Tokens, digests: Sequence[bytes], outputs: TeacherOutputs) -> Need:
-    distinct = [*{digest: row for row, digest in enumerate(digests)}.values()]
-    lacking, sizes = outputs.lacking(digests), outputs.sizes(tokens)
+def _need(plan: Plan, answers: Sequence[Answers]) -> Need:
+    """Of all teachers together; how many texts are distinct differs with their tokenizers."""
+    distinct = [[*{digest: row for row, digest in enumerate(each.digests)}.values()] for each in answers]
+    lacking = [each.outputs.lacking(each.digests) for each in answers]
+    sizes = [each.outputs.sizes(each.tokens) for each in answers]
     return Need(
-        texts=len(distinct),
-        lacking=len(lacking),
-        bytes=int(sizes[distinct].sum()),
-        bytes_lacking=int(sizes[lacking].sum()),
+        texts=max(map(len, distinct)),
+        lacking=max(map(len, lacking)),
+        bytes=sum(int(size[rows].sum()) for size, rows in zip(sizes, distinct, strict=True)),
+        bytes_lacking=sum(int(size[rows].sum()) for size, rows in zip(sizes, lacking, strict=True)),
         reads=plan.pipeline.training.epochs,
-        pads_left=tokens.pads_left,
+        pads_left=any(each.tokens.pads_left for each in answers),
     )
 
 
-def _built(outputs: TeacherOutputs, tokens: Tokens, digests: Sequence[bytes], choice: Choice) -> Choice:
+def _built(answers: Sequence[Answers], choice: Choice) -> Choice:
     """Compute what is lacking; it may turn out that this cannot be kept."""
-    lacking = len(outputs.lacking(digests))
-    if lacking == 0:
-        return choice
-    try:
-        with TextsBar("asking the teacher", lacking) as bar, freed_memory_reused():
-            outputs.build(
-                tokens, digests, bar.advance, lambda: _say("another process computes outputs of this teacher: waiting")
-            )
-    except OSError as error:
-        reason = f"outputs cannot be kept in {outputs.folder} ({error.strerror}); make room, or set DISTILLER_CACHE"
-        return Choice(kept=False, reason=reason)
+    for each in answers:
+        lacking = len(each.outputs.lacking(each.digests))
+        if lacking == 0:
+            continue
+        try:
+            _build(each, lacking)
+        except OSError as error:
+            reason = f"outputs cannot be kept in {each.outputs.folder} ({error.strerror})"
+            return Choice(kept=False, reason=f"{reason}; make room, or set DISTILLER_CACHE")
     return choice
+
+
+def _build(answers: Answers, lacking: int) -> None:
+    def waiting() -> None:
+        _say("another process computes outputs of this teacher: waiting")
+
+    with TextsBar("asking the teacher", lacking) as bar, freed_memory_reused():
+        answers.outputs.build(answers.tokens, answers.digests, bar.advance, waiting)
 
 
 def _say(line: str) -> None:
