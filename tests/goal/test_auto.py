@@ -89,6 +89,41 @@ def test_a_student_that_keeps_too_little_is_taught_by_a_larger_one_too(tiny_bert
     assert helped.standing(goal) >= alone.standing(goal)
 
 
+def test_a_student_that_keeps_too_little_is_taught_by_all_teachers_too(tiny_bert: Path, tmp_path: Path) -> None:
+    """The first is the one that it is held against, whoever teaches it."""
+    pipeline = base_of("asset:trec", str(tiny_bert), "0", [*LEARNS, f"teacher.models={[str(tiny_bert)] * 2}"])
+    summary = auto(pipeline, Goal(retain=1.99, time="1s"), tmp_path / "out", ["0"]).summary
+    (size,) = summary["front"]
+    assert [*size["ways"]] == ["the teacher", "all teachers"]
+    kept = [way["retention"]["value"] for way in size["ways"].values()]
+    assert size["retention"]["value"] == max(kept)
+    said = f"0 kept, as it was taught: {kept[0]:.1%} by the teacher, {kept[1]:.1%} by all teachers."
+    assert said in summary["sentences"]
+    taught = tmp_path / "out" / "sizes" / "0-taught-by-all-teachers"
+    assert Pipeline.from_yaml(taught.with_suffix(".yaml")).teacher.members == [str(tiny_bert)] * 2
+    assert Pipeline.from_yaml(tmp_path / "out" / "sizes" / "0.yaml").teacher.models is None
+    (record,) = (RunRecord.read(path.parent) for path in taught.glob("runs/*/run/run.json"))
+    first = json.loads((tmp_path / "out" / "teacher-onnx" / "export.json").read_text())["forms"]["original"]["scores"]
+    assert record.metrics["members"][0]["test"] == pytest.approx(first)
+    assert record.metrics["teacher"] != record.metrics["members"][0]
+
+
+def test_what_is_kept_with_one_teacher_needs_no_others(tiny_bert: Path, tmp_path: Path) -> None:
+    asked = ["--data", "asset:trec", "--teacher", tiny_bert, "--with", tiny_bert, "--student", "0"]
+    changes = [part for change in LEARNS for part in ("--set", change)]
+    out = tmp_path / "out"
+    done = run_command("auto", *asked, *changes, "--retain", "0.2", "--time", "90s", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert [*json.loads((out / "auto.json").read_text())["front"][0]["ways"]] == ["the teacher"]
+    assert not [*out.glob("sizes/*taught*")]
+    fixed = ["--set", "teacher.finetune=null", "--out", tmp_path / "other"]
+    refused = run_command("auto", *asked, *fixed)
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert "teacher: models has" in line
+    assert "twice" in line
+
+
 def test_a_goal_that_no_student_can_meet_is_one_line_before_anything_is_distilled(
     tiny_bert: Path, tmp_path: Path
 ) -> None:

@@ -11,6 +11,10 @@ def auto(
     data: Annotated[str, typer.Option(help="As `data.source` of a pipeline: a file, folder, hub id or asset:NAME.")],
     teacher: Annotated[str, typer.Option(help="As `teacher.model`: a folder, hub id or asset:NAME.")],
     out: Out,
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="A further teacher, for sizes that keep too little; may be repeated."),
+    ] = None,
     retain: Annotated[float, typer.Option(help="The share of the teacher's score to keep.")] = 0.97,
     latency_ms: Annotated[float | None, typer.Option(help="For one text on this CPU, exported, at most.")] = None,
     size_mb: Annotated[float | None, typer.Option(help="Of the exported file, at most.")] = None,
@@ -26,6 +30,8 @@ def auto(
     changes: Changes = None,
 ) -> None:
     """Find and export the smallest student that keeps enough: DIR/onnx, DIR/best and DIR/report.html."""
+    import json
+
     from rich.console import Console
 
     from distiller import goal, report
@@ -35,7 +41,8 @@ def auto(
 
     wanted = {"retain": retain, "latency_ms": latency_ms, "size_mb": size_mb, "time": time}
     asked = validated(goal.Goal, wanted, "auto")
-    base = base_of(data, teacher, "0", changes or [])  # the student is what is looked for
+    ensemble = [f"teacher.models={json.dumps([teacher, *others])}"] if others else []
+    base = base_of(data, teacher, "0", [*ensemble, *(changes or [])])  # the student is what is looked for
     found = known.at_hand(knowledge)
     reached = goal.auto(base, asked, out, student or [], found, assistants=assistants)
     report.write_goal(reached.summary, out / "report.html")

@@ -62,13 +62,15 @@ def auto(
     teacher, exported alike, for comparison), `out`/auto.json, and each search in `out`/sizes.
 
     Args:
-        base: Data and teacher; what else it says is the same for all students.
+        base: Data and teacher; what else it says is the same for all students. Of several teachers the first is the one
+            that students are held against; all of them teach a size where that alone does not keep enough, in half of
+            the time; the better of both counts.
         goal: What is wanted.
         out: A folder that does not exist, is empty, or belongs to this call.
         students: What may be tried, as `sizes` reads it; none: evenly spaced layers of the teacher.
         knowledge: Known runs that say where to begin; None if there are none.
         assistants: Whether a student that does not keep enough is also taught by the smallest larger one that does, in
-            half of its time (Mirzadeh et al. 2020, "Improved Knowledge Distillation via Teacher Assistant"); the better
+            as much time (Mirzadeh et al. 2020, "Improved Knowledge Distillation via Teacher Assistant"); the better
             of both counts.
 
     Raises:
@@ -85,6 +87,8 @@ def auto(
     said, base = settled(base), base.replace(student=[*configs.values()][-1].model_dump())
     for student in configs.values():
         training.check(base.replace(student=student.model_dump()))
+    ensemble = base.teacher if len(base.teacher.members) > 1 else None
+    base = base.replace(teacher={"model": base.teacher.model, "finetune": base.model_dump()["teacher"]["finetune"]})
     foreseen = _foreseen(base, configs, out)
     every = {name: Size(name, each, foreseen[name]) for name, each in configs.items()}
     allowed = [size for size in every.values() if size.allowed(goal)]
@@ -93,7 +97,7 @@ def auto(
     write_text(out / GIVEN, given)
     (out / "sizes").mkdir(exist_ok=True)
     teacher = _teacher(base, out)
-    pursuer = Pursuer(base, goal, out, Judge.of(base, teacher), said, knowledge)
+    pursuer = Pursuer(base, goal, out, Judge.of(base, teacher), said, knowledge, ensemble)
     for size in _halved(allowed, pursuer, deadline, assistants=assistants):
         every[size.name] = size
     return _conclude(base, goal, out, teacher, [*every.values()], foreseen[TEACHER])

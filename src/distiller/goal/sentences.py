@@ -81,4 +81,14 @@ def _front(summary: Mapping[str, Any]) -> list[str]:
         for size in summary["front"]
         if size["retention"] is not None
     ]
-    return [f"Tried, by what they keep on validation: {', '.join(parts)}."] if parts else []
+    tried = [f"Tried, by what they keep on validation: {', '.join(parts)}."] if parts else []
+    return [*tried, *(_ways(size) for size in summary["front"] if len(size["ways"]) > 1)]
+
+
+def _ways(size: Mapping[str, Any]) -> str:
+    """What a size keeps by who taught it."""
+    parts = [
+        f"{way['retention']['value']:.1%} by {name}" if way["retention"] is not None else f"none by {name}"
+        for name, way in size["ways"].items()
+    ]
+    return f"{size['student']} kept, as it was taught: {', '.join(parts)}."

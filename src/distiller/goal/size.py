@@ -1,7 +1,8 @@
-"""A student of one size: what it takes, and how it is tried, alone and with an assistant."""
+"""A student of one size: what it takes, and how it is tried: with its teacher, with several, and with an assistant."""
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from distiller.export import Foreseen
 from distiller.goal.goal import Goal
 from distiller.goal.pursuit import Judge, Pursued, Pursuit
 from distiller.goal.sizes import spaced
-from distiller.models import StudentConfig
+from distiller.models import StudentConfig, TeacherConfig
 from distiller.pipeline import Pipeline
 
 SLACK = 0.95
@@ -29,12 +30,14 @@ class Size:
         config: Of the student.
         forms: What it takes exported, by form.
         pursued: What became of it; None if it was not tried.
+        ways: By who taught it, what became of it.
     """
 
     name: str
     config: StudentConfig
     forms: dict[str, Foreseen]
     pursued: Pursued | None = None
+    ways: Mapping[str, Pursued] = field(default_factory=dict)
 
     def sure(self, goal: Goal) -> bool:
         """Whether it was tried, and keeps enough."""
@@ -54,13 +57,36 @@ class Size:
             "tried": self.pursued is not None,
             "forms": {form: each.describe() for form, each in self.forms.items()},
             "chance": found.chance(goal),
+            "ways": {name: way.describe() for name, way in self.ways.items()},
             **found.describe(),
         }
 
 
 @dataclass(frozen=True)
+class Way:
+    """Who teaches a size.
+
+    Attributes:
+        folder: The name of its search.
+        teacher: As a pipeline has it.
+        student: As it is cut out of that teacher.
+        kept: What that teacher keeps of the first one; None if that is to be found out.
+    """
+
+    folder: str
+    teacher: dict[str, Any]
+    student: StudentConfig
+    kept: float | None = 1.0
+
+
+@dataclass(frozen=True)
 class Pursuer:
-    """Tries sizes; what is the same for all of them."""
+    """Tries sizes; what is the same for all of them.
+
+    Attributes:
+        base: With the first teacher alone.
+        ensemble: All teachers; None if there is one.
+    """
 
     base: Pipeline
     goal: Goal
@@ -68,36 +94,57 @@ class Pursuer:
     judge: Judge
     said: set[str]
     knowledge: Path | None
+    ensemble: TeacherConfig | None = None
 
     def pursued(self, size: Size, seconds: float, assistant: Size | None) -> Size:
-        """A size once it was tried, for so long; also with an assistant, if there is one and it is needed.
+        """A size once it was tried, for so long.
 
-        If a search ends with an error, that is told, and the size is given up.
+        If the first teacher alone is not enough, all teachers teach it too, and an assistant, where there are any, each
+        in as much time; what keeps most counts. If a search ends with an error, that is told, and it is given up.
         """
-        until, half = time.monotonic() + seconds, seconds if assistant is None else seconds / 2
-        found = self._search(_folder(size.name), self.base, size.config, time.monotonic() + half, 1.0)
-        if assistant is None or assistant.pursued is None or assistant.pursued.run is None or found.sure(self.goal):
-            return replace(size, pursued=found)
+        began, ways = time.monotonic(), self._ways(size, assistant)
+        tried: dict[str, Pursued] = {}
+        for number, (name, way) in enumerate(ways.items(), start=1):
+            tried[name] = self._search(way, began + seconds * number / len(ways))
+            if tried[name].sure(self.goal):
+                break
+        best = max(tried.values(), key=lambda each: each.standing(self.goal))
+        return replace(size, pursued=best, ways=tried)
+
+    def _ways(self, size: Size, assistant: Size | None) -> dict[str, Way]:
+        """By who teaches it, the first teacher before others."""
+        ways = {"the teacher": Way(_folder(size.name), self.base.teacher.model_dump(), size.config)}
+        if self.ensemble is not None:
+            name = f"{_folder(size.name)}-taught-by-all-teachers"
+            ways["all teachers"] = Way(name, self.ensemble.model_dump(), size.config, None)
+        if assistant is None or assistant.pursued is None or assistant.pursued.run is None:
+            return ways
         kept, config = assistant.pursued.retention, size.config
         if kept is None or (config.layers is not None and assistant.config.layers is None):
-            return replace(size, pursued=found)  # layers of another architecture would be another student
+            return ways  # layers of another architecture would be another student
         if config.layers is not None and assistant.config.layers is not None:
             config = config.replace(layers=spaced(len(config.layers), len(assistant.config.layers)))
-        base = self.base.replace(teacher={"model": str(assistant.pursued.run / training.STUDENT), "finetune": None})
+        teacher = {"model": str(assistant.pursued.run / training.STUDENT), "finetune": None}
         name = f"{_folder(size.name)}-taught-by-{_folder(assistant.name)}"
-        helped = self._search(name, base, config, until, kept.value)
-        return replace(size, pursued=max(found, helped, key=lambda each: each.standing(self.goal)))
+        return {**ways, assistant.name: Way(name, teacher, config, kept.value)}
 
-    def _search(self, name: str, base: Pipeline, student: StudentConfig, until: float, kept: float) -> Pursued:
-        with_student = base.replace(student=student.model_dump())
-        folder = self.out / "sizes" / name
+    def _search(self, way: Way, until: float) -> Pursued:
+        base = self.base.replace(teacher=way.teacher, student=way.student.model_dump())
+        folder = self.out / "sizes" / way.folder
         began, say = time.monotonic(), Console(stderr=True).print
-        pursuit = Pursuit(with_student, self.judge, self.goal, folder, self.said, self.knowledge, kept)
         try:
+            kept = _kept_by_ensemble(base) if way.kept is None else way.kept
+            pursuit = Pursuit(base, self.judge, self.goal, folder, self.said, self.knowledge, kept)
             return pursuit.until(until, lambda told: say(f"  {told}", highlight=False, soft_wrap=True))
         except UserError as error:
             say(f"  given up: {error}", highlight=False, soft_wrap=True, markup=False)
             return Pursued(None, None, 0, time.monotonic() - began, str(error))
+
+
+def _kept_by_ensemble(base: Pipeline) -> float:
+    """What all teachers together keep of the first, on validation."""
+    metric, found = training.scores_of_teachers(base)
+    return found.scores["validation"][metric] / found.members[0]["validation"][metric]
 
 
 def _folder(name: str) -> str:

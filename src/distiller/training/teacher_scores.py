@@ -13,11 +13,13 @@ import torch
 from distiller import metafeatures, models
 from distiller.assets import cache_folder
 from distiller.files import write_json
+from distiller.pipeline import Pipeline
 from distiller.tasks import Predictions
+from distiller.training import inputs
 from distiller.training.evaluation import averaged, in_order, judged, settle
 from distiller.training.examples import encode
-from distiller.training.plan import Member, Plan
-from distiller.training.teacher import Teacher
+from distiller.training.plan import Member, Plan, make_plan
+from distiller.training.teacher import Teacher, prepare
 from distiller.version import __version__
 
 SIZE = "size_mb"
@@ -56,6 +58,16 @@ def teacher_scores(plan: Plan, teachers: Sequence[Teacher]) -> TeacherScores:
         found = _found_out(plan, teachers)
     write_json(path, asdict(found))
     return found
+
+
+def scores_of_teachers(pipeline: Pipeline) -> tuple[str, TeacherScores]:
+    """The primary metric of a pipeline, and what its teachers score, which are made if need be.
+
+    Raises:
+        UserError: If the pipeline or the data is not usable, or fine-tuning fails.
+    """
+    plan = make_plan(pipeline)
+    return plan.metric, teacher_scores(plan, prepare(plan, inputs.fingerprints(plan)))
 
 
 def _found_out(plan: Plan, teachers: Sequence[Teacher]) -> TeacherScores:
