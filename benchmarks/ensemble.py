@@ -47,7 +47,7 @@ def main() -> None:
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
             scores[name].append(
                 {side: 100 * record.metrics[side]["test"]["accuracy"] for side in ("teacher", "student")}
-                | {"parameters": record.teacher["parameters"] / 1e6, "ms": record.latency["teacher"]["median_ms"]}
+                | {"parameters": record.teacher["parameters"] / 1e6}
             )
     print(table(scores))
 
@@ -55,15 +55,14 @@ def main() -> None:
 def table(scores: dict[str, list[dict[str, float]]]) -> str:
     """Markdown: mean over seeds (least to most), and the difference to one teacher, seed by seed."""
     alone = [score["student"] for score in scores["one teacher"]]
-    lines = ["| teachers | parameters, M | ms a text | their test accuracy | student's | against one teacher |"]
-    lines += ["|---|---|---|---|---|---|"]
+    lines = ["| teachers | parameters, M | their test accuracy | student's | against one teacher |"]
+    lines += ["|---|---|---|---|---|"]
     for name, of_seeds in scores.items():
         student = [score["student"] for score in of_seeds]
         gains = [score - base for score, base in zip(student, alone, strict=True)]
         teacher = statistics.mean(score["teacher"] for score in of_seeds)
-        ms = statistics.median(score["ms"] for score in of_seeds)
         lines.append(
-            f"| {name} | {of_seeds[0]['parameters']:.0f} | {ms:.1f} | {teacher:.1f} | {statistics.mean(student):.1f} "
+            f"| {name} | {of_seeds[0]['parameters']:.0f} | {teacher:.1f} | {statistics.mean(student):.1f} "
             f"({min(student):.1f} to {max(student):.1f}) | {statistics.mean(gains):+.1f} ({min(gains):+.1f} to "
             f"{max(gains):+.1f}) |"
         )

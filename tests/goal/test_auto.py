@@ -30,7 +30,7 @@ def base(tiny_bert: Path) -> Pipeline:
 
 def test_the_smallest_that_keeps_enough_is_exported_and_the_same_call_goes_on(tiny_bert: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    summary = auto(base(tiny_bert), Goal(retain=0.2, time="90s"), out, STUDENTS).summary
+    summary = auto(base(tiny_bert), Goal(retain=0.2, time="10m"), out, STUDENTS).summary
     assert summary["met"]
     assert summary["sentences"][0].startswith("The goal is met (20.0% of the teacher): ")
     assert json.loads((out / "auto.json").read_text()) == summary
@@ -46,7 +46,7 @@ def test_the_smallest_that_keeps_enough_is_exported_and_the_same_call_goes_on(ti
     kept = chosen["test_score"] / of_teacher["original"]["scores"][record.metrics["primary"]]
     assert chosen["test_retention"] == pytest.approx(kept)
     runs = {path: path.stat().st_mtime_ns for path in out.glob("sizes/*/runs/*/run/run.json")}
-    again = auto(base(tiny_bert), Goal(retain=0.2, time="90s"), out, STUDENTS).summary
+    again = auto(base(tiny_bert), Goal(retain=0.2, time="10m"), out, STUDENTS).summary
     assert again["chosen"]["student"] == "0"
     assert {path: path.stat().st_mtime_ns for path in out.glob("sizes/*/runs/*/run/run.json")} == runs
     with pytest.raises(UserError, match="is of another call: students differs"):
@@ -112,7 +112,7 @@ def test_what_is_kept_with_one_teacher_needs_no_others(tiny_bert: Path, tmp_path
     asked = ["--data", "asset:trec", "--teacher", tiny_bert, "--with", tiny_bert, "--student", "0"]
     changes = [part for change in LEARNS for part in ("--set", change)]
     out = tmp_path / "out"
-    done = run_command("auto", *asked, *changes, "--retain", "0.2", "--time", "90s", "--out", out)
+    done = run_command("auto", *asked, *changes, "--retain", "0.2", "--time", "10m", "--out", out)
     assert done.returncode == 0, done.stderr
     assert [*json.loads((out / "auto.json").read_text())["front"][0]["ways"]] == ["the teacher"]
     assert not [*out.glob("sizes/*taught*")]
