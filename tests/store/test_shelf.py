@@ -25,6 +25,11 @@ def outputs(seed: int, lengths: list[int], width: int = 3) -> tuple[Tensor, Tens
     return torch.tensor(lengths), torch.randn(sum(lengths), width, generator=generator)
 
 
+def in_one_part(seed: int, lengths: list[int]) -> tuple[list[Tensor], list[Tensor]]:
+    counts, rows = outputs(seed, lengths)
+    return [counts], [rows]
+
+
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=4), st.data())
 def test_a_batch_is_the_rows_of_its_texts_with_zeros_behind(
     tmp_path_factory: pytest.TempPathFactory, shards: list[list[int]], data: st.DataObject
@@ -34,7 +39,9 @@ def test_a_batch_is_the_rows_of_its_texts_with_zeros_behind(
     for number, lengths in enumerate(shards):
         names = digests(*(f"{number} {row}" for row in range(len(lengths))))
         counts, rows = outputs(number, lengths)
-        shelf.add(names, counts, rows)
+        first = data.draw(st.integers(0, len(lengths)), label="inputs of the first part")
+        parts = rows.split([sum(lengths[:first]), sum(lengths[first:])])
+        shelf.add(names, counts.split([first, len(lengths) - first]), parts)
         kept |= dict(zip(names, rows.split(lengths), strict=True))
     wanted = data.draw(st.lists(st.sampled_from([*kept]), min_size=1, max_size=6))
     for opened in (shelf, Shelf(shelf.folder)):
@@ -47,7 +54,7 @@ def test_a_batch_is_the_rows_of_its_texts_with_zeros_behind(
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_types_are_kept_bit_for_bit(tmp_path: Path, dtype: torch.dtype) -> None:
     counts, rows = outputs(0, [1, 1, 1])
-    Shelf(tmp_path).add(digests("a", "b", "c"), counts, rows.to(dtype))
+    Shelf(tmp_path).add(digests("a", "b", "c"), [counts], [rows.to(dtype)])
     column = Shelf(tmp_path).column(digests("c", "a"))
     assert torch.equal(column.batch([0, 1], 1)[:, 0], rows.to(dtype)[[2, 0]])
 
@@ -56,7 +63,7 @@ def test_squares_are_the_rows_of_two_positions(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     sides = [3, 1, 2]
     counts, rows = outputs(0, [side**2 for side in sides])
-    shelf.add(digests("a", "b", "c"), counts, rows)
+    shelf.add(digests("a", "b", "c"), [counts], [rows])
     squares = shelf.column(digests("a", "b", "c")).squares([2, 0], 3)
     assert squares.shape == (2, 3, 3, 3)
     assert torch.equal(squares[1], rows[:9].view(3, 3, 3))
@@ -67,7 +74,7 @@ def test_squares_are_the_rows_of_two_positions(tmp_path: Path) -> None:
 
 def test_what_is_lacking_is_named_once(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
-    shelf.add(digests("a", "b"), *outputs(0, [1, 1]))
+    shelf.add(digests("a", "b"), *in_one_part(0, [1, 1]))
     assert shelf.lacking(digests("b", "x", "a", "x", "y")) == [1, 4]
     assert Shelf(tmp_path).lacking(digests("a", "b")) == []
 
@@ -75,9 +82,9 @@ def test_what_is_lacking_is_named_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
 def test_a_damaged_shard_is_not_read_and_its_inputs_are_lacking(tmp_path: Path, damage: str) -> None:
     shelf = Shelf(tmp_path)
-    shelf.add(digests("a"), *outputs(0, [2]))
+    shelf.add(digests("a"), *in_one_part(0, [2]))
     (broken,) = tmp_path.iterdir()
-    shelf.add(digests("b"), *outputs(1, [2]))
+    shelf.add(digests("b"), *in_one_part(1, [2]))
     content = bytearray(broken.read_bytes())
     content[-5] ^= 1
     broken.write_bytes({"cut": content[:-5], "flipped": content, "emptied": b""}[damage])
@@ -88,7 +95,7 @@ def test_a_damaged_shard_is_not_read_and_its_inputs_are_lacking(tmp_path: Path, 
 
 
 def test_a_shard_under_a_false_name_is_not_read(tmp_path: Path) -> None:
-    Shelf(tmp_path).add(digests("a"), *outputs(0, [2]))
+    Shelf(tmp_path).add(digests("a"), *in_one_part(0, [2]))
     (shard,) = tmp_path.iterdir()
     shard.rename(tmp_path / f"{'0' * 64}{SUFFIX}")
     assert Shelf(tmp_path).lacking(digests("a")) == [0]
@@ -100,9 +107,9 @@ from pathlib import Path
 import torch
 from distiller.store.shelf import Shelf
 shelf = Shelf(Path(sys.argv[1]))
-shelf.add([b"a" * 16], torch.tensor([2]), torch.ones(2, 3))
+shelf.add([b"a" * 16], [torch.tensor([2])], [torch.ones(2, 3)])
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
-shelf.add([b"b" * 16], torch.tensor([2]), torch.ones(2, 3))
+shelf.add([b"b" * 16], [torch.tensor([2])], [torch.ones(2, 3)])
 """
 
 
@@ -121,6 +128,6 @@ def test_no_room_leaves_nothing_and_says_so(tmp_path: Path, monkeypatch: pytest.
     shelf = Shelf(tmp_path)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        shelf.add(digests("a"), *outputs(0, [2]))
+        shelf.add(digests("a"), *in_one_part(0, [2]))
     assert [*tmp_path.iterdir()] == []
     assert shelf.lacking(digests("a")) == [0]

@@ -171,6 +171,11 @@ def _joined_words(rows: Sequence[Tensor], texts: int, contents: Sequence[Tensor]
 
 def _joined(rows: Sequence[Tensor], texts: int, length: int, contents: Sequence[Tensor], axes: Sequence[int]) -> Tensor:
     """[texts, …], and `length` along the axes of positions: each content where its rows belong."""
+    if len(contents) == 1 and len(rows[0]) == texts and all(contents[0].shape[axis] >= length for axis in axes):
+        whole = contents[0][:texts]
+        for axis in axes:
+            whole = whole.narrow(axis, 0, length)
+        return whole.contiguous()
     shape = [texts, *contents[0].shape[1:]]
     for axis in axes:
         shape[axis] = length

@@ -12,7 +12,7 @@ from distiller.errors import UserError
 
 Array = NDArray[np.float64]
 RUNS_AT_LEAST = 4
-RUNS_AT_MOST = 1500
+RUNS_AT_MOST = 1000
 FEATURES, FEATURES_VERSION = "data.features.", "data.features.version"
 
 

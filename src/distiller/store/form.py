@@ -118,7 +118,8 @@ def _one_row(content: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _positions(content: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    return valid.sum(dim=1), content[valid]
+    # Texts of one length have no padding, and nothing is copied then.
+    return valid.sum(dim=1), content.flatten(0, 1) if bool(valid.all()) else content[valid]
 
 
 def _restored(column: Column, reading: Reading, texts: Sequence[int], length: int) -> Tensor:

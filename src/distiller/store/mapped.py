@@ -2,7 +2,7 @@
 
 import json
 import mmap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +12,24 @@ from torch import Tensor
 DTYPES = {"BF16": torch.bfloat16, "F32": torch.float32, "I64": torch.int64, "U8": torch.uint8}
 
 
-def as_file(tensors: Mapping[str, Tensor]) -> list[bytes | memoryview]:
-    """What a safetensors file of some tensors consists of, in order; those of wider types have to come first."""
+def as_file(tensors: Mapping[str, Sequence[Tensor]]) -> list[bytes | memoryview]:
+    """What a safetensors file of some tensors consists of, in order.
+
+    Args:
+        tensors: By name, the parts [rows, …] of each, alike but for the rows; those of wider types have to come first.
+    """
     names = {dtype: name for name, dtype in DTYPES.items()}
     about: dict[str, object] = {}
     end = 0
-    for name, tensor in tensors.items():
-        begin, end = end, end + tensor.nbytes
-        about[name] = {"dtype": names[tensor.dtype], "shape": [*tensor.shape], "data_offsets": [begin, end]}
+    for name, parts in tensors.items():
+        begin, end = end, end + sum(part.nbytes for part in parts)
+        shape = [sum(map(len, parts)), *parts[0].shape[1:]]
+        about[name] = {"dtype": names[parts[0].dtype], "shape": shape, "data_offsets": [begin, end]}
     header = json.dumps(about).encode()
     header += b" " * (-len(header) % 8)
-    contents = [tensor.contiguous().view(-1).view(torch.uint8).numpy().data for tensor in tensors.values()]
+    contents = [
+        part.contiguous().view(-1).view(torch.uint8).numpy().data for parts in tensors.values() for part in parts
+    ]
     return [len(header).to_bytes(8, "little"), header, *contents]
 
 

@@ -20,7 +20,7 @@ from distiller.models import BATCH, Features
 from distiller.store import form
 from distiller.store.column import Column
 from distiller.store.frozen import FrozenTeacher
-from distiller.store.shelf import Shelf
+from distiller.store.shelf import CHECKSUM, Shelf
 from distiller.tasks import Tokens
 
 ABOUT = "about.json"
@@ -50,8 +50,8 @@ class TeacherOutputs:
     """What is kept of what one teacher says, and how more is added.
 
     Its folder is named by the SHA-256 of what the outputs depend on besides the inputs: the teacher's weights and
-    config, its tokenizer, the number formats, the shape of batches. So a teacher that has been changed in place is
-    another one.
+    config, its tokenizer, the number formats, the shape of batches; and of the kind of checksum. So a teacher that has
+    been changed in place is another one.
 
     Args:
         teacher: The teacher.
@@ -67,6 +67,7 @@ class TeacherOutputs:
             "dtype": str(teacher.dtype),
             "precision": teacher.precision,
             "batches": teacher.batches,
+            "checksum": CHECKSUM,
         }
         self.folder = store_folder() / hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
         self._teacher = teacher
@@ -152,8 +153,8 @@ class TeacherOutputs:
         for name, shelf in self._shelves.items():
             if not shelf.lacking(digests):
                 continue
-            lengths, values = (torch.cat(parts) for parts in zip(*(b.outputs[name] for b in batches), strict=True))
-            shelf.add(digests, lengths, values.cpu())
+            lengths, values = zip(*(batch.outputs[name] for batch in batches), strict=True)
+            shelf.add(digests, [part.cpu() for part in lengths], [part.cpu() for part in values])
 
     @contextmanager
     def _alone(self, waiting: Callable[[], None]) -> Iterator[None]:

@@ -1,6 +1,5 @@
 """Shards on disk, found by the inputs whose outputs they hold."""
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -9,20 +8,22 @@ from pathlib import Path
 
 import safetensors
 import torch
+import xxhash
 from torch import Tensor
 
 from distiller.store.column import Column
 from distiller.store.mapped import MappedRows, as_file
 from distiller.tasks import DIGEST_BYTES
 
-SUFFIX = ".safetensors"
+SUFFIX, CHECKSUM = ".safetensors", "xxh3-128"
+BLOCK = 1 << 20
 
 
 @dataclass
 class Shelf:
     """A folder of shards of one kind of output, opened: what is whole can be read, and more can be added.
 
-    The name of a shard is the SHA-256 of its bytes. One with another hash is damaged: it is not read, its inputs are
+    The name of a shard is the XXH3-128 of its bytes. One with another hash is damaged: it is not read, its inputs are
     lacking, and it is removed where the folder can be written. Files of another kind (of a killed process) are not
     read either.
 
@@ -62,20 +63,20 @@ class Shelf:
             seen.add(digest)
         return absent
 
-    def add(self, digests: Sequence[bytes], lengths: Tensor, values: Tensor) -> None:
+    def add(self, digests: Sequence[bytes], lengths: Sequence[Tensor], values: Sequence[Tensor]) -> None:
         """Write one shard. It is on disk, whole, when this returns.
 
         Args:
             digests: Of the inputs.
-            lengths: [inputs], how many rows the output of each has.
-            values: [rows, …], the outputs one after the other.
+            lengths: Parts of [inputs], how many rows the output of each has.
+            values: Parts of [rows, …], the outputs one after the other; they are written from where they lie.
 
         Raises:
             OSError: If there is no room, or the folder cannot be written; then nothing is left of it.
         """
         of_inputs = torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8).view(-1, DIGEST_BYTES)
-        parts = as_file({"lengths": lengths, "values": values, "digests": of_inputs})
-        hashed = hashlib.sha256()
+        parts = as_file({"lengths": lengths, "values": values, "digests": [of_inputs]})
+        hashed = xxhash.xxh3_128()
         for part in parts:
             hashed.update(part)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -112,5 +113,8 @@ class Shelf:
 
 
 def _hash_of(path: Path) -> str:
+    hashed = xxhash.xxh3_128()
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while block := stream.read(BLOCK):
+            hashed.update(block)
+    return hashed.hexdigest()

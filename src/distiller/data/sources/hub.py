@@ -1,16 +1,19 @@
-"""A dataset of the Hugging Face hub: `owner/name`, or `owner/name:config`."""
+"""A dataset of the Hugging Face hub: `owner/name`, or `owner/name:config`.
+
+`datasets` is imported where it is used: that takes half a second, and most data are files.
+"""
 
 import re
 from functools import cached_property
-from typing import Any
-
-from datasets import ClassLabel, DatasetDict, List, load_dataset
-from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES
+from typing import TYPE_CHECKING, Any
 
 from distiller.data.rows import Rows
 from distiller.data.sources.source import Source
 from distiller.errors import UserError
 from distiller.hub import quiet_hub
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
 
 HUB_ID = re.compile(r"(?P<id>[\w.-]+(/[\w.-]+)?)(:(?P<config>[\w.-]+))?")
 
@@ -25,6 +28,8 @@ class Hub(Source):
 
     @classmethod
     def opened(cls, name: str) -> "Hub | None":
+        from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES
+
         match = HUB_ID.fullmatch(name)
         # For `datasets` csv, json, text, … are no ids but its readers of local files.
         if match is None or match["id"] in _PACKAGED_DATASETS_MODULES:
@@ -41,7 +46,9 @@ class Hub(Source):
         return Rows(f"{self.name} {split}", "row", range(1, len(rows) + 1), columns, typed=True)
 
     @cached_property
-    def _loaded(self) -> DatasetDict:
+    def _loaded(self) -> "DatasetDict":
+        from datasets import load_dataset
+
         try:
             with quiet_hub():
                 return load_dataset(self._dataset, self._config)
@@ -53,6 +60,8 @@ class Hub(Source):
 
 
 def _cells(rows: Any, name: str) -> list[Any]:
+    from datasets import ClassLabel, List
+
     feature, cells = rows.features[name], rows[name][:]
     if isinstance(feature, List) and isinstance(feature.feature, ClassLabel):
         name_of = feature.feature.int2str
