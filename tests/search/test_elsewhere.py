@@ -46,7 +46,7 @@ def ray_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     address = re.search(r"--address='([\d.]+:\d+)'", started.stdout)
     assert address is not None, started.stdout
     yield address[1]
-    subprocess.run([command, "stop", "--force"], env=environment, capture_output=True, check=False)
+    _stop_ray()
 
 
 def _search_while(arguments: list[str], disturb: Callable[[], None]) -> None:
@@ -65,15 +65,27 @@ def _short_folder() -> str:
     return f"/tmp/ray-{os.getpid()}"
 
 
+def _stop_ray() -> None:
+    """What was started here, and no other Ray of this machine, which `ray stop` would stop too."""
+    own = [process for process in psutil.process_iter() if _short_folder() in _command_of(process)]
+    for process in own:
+        process.kill()
+    psutil.wait_procs(own)
+
+
 def _ray_workers() -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _is_task(process)]
 
 
 def _is_task(process: psutil.Process) -> bool:
+    return re.search(r"^ray::\d{4}", _command_of(process)) is not None  # named as the trial
+
+
+def _command_of(process: psutil.Process) -> str:
     try:
-        return re.search(r"^ray::\d{4}", " ".join(process.cmdline())) is not None  # named as the trial
+        return " ".join(process.cmdline())
     except psutil.Error:
-        return False
+        return ""
 
 
 def test_a_search_on_ray_outlives_its_workers(ray_address: str, search_file: Written, tmp_path: Path) -> None:
@@ -97,6 +109,8 @@ def test_a_search_on_ray_outlives_its_workers(ray_address: str, search_file: Wri
     trials = optuna.load_study(study_name=study.study_name, storage=storage).trials
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 4
     assert [trial.values for trial in trials] == [trial["values"] for trial in here["trials"]]
+    for number in range(4):
+        assert "teacher: outputs of" in (out / "runs" / f"{number:04d}" / "log.txt").read_text()
 
 
 def test_a_ray_that_is_not_there_is_one_line(search_file: Written, tmp_path: Path) -> None:
