@@ -27,7 +27,8 @@ DIRECTIONS: dict[Goal, str] = {"retention": "maximize", "latency": "minimize", "
 STARTUP = 10
 """So many trials are drawn at random before a sampler looks at what came of them."""
 POPULATION = 20
-ATTEMPTS_AT_A_POINT = 200
+ATTEMPTS_AT_A_POINT, REPEATS = 200, 5
+"""After so many in a row that had been tried before the next is drawn by lot: TPE may repeat itself for ever."""
 RECONNECT_ATTEMPTS, RECONNECT_SECONDS = 60, 1.0
 
 T = TypeVar("T")
@@ -190,7 +191,9 @@ class Study:
         """For the drawing of one field: what is drawn does not depend on which others had been drawn before a crash."""
         content = f"{self.config.seed} {number} {path}".encode()
         seed = int.from_bytes(hashlib.blake2b(content, digest_size=4).digest(), "little") >> 1
-        self.optuna_study.sampler = _sampler(self.config.sampler, seed)
+        before = self.optuna_study.get_trials(deepcopy=False)[max(0, number - REPEATS) : number]
+        repeated = sum(str(trial.user_attrs.get(INFEASIBLE)).startswith(AGAIN) for trial in before)
+        self.optuna_study.sampler = _sampler("random" if repeated == REPEATS else self.config.sampler, seed)
 
     def _attribute(self, trial: FrozenTrial, name: str, value: Any) -> None:
         self._storage.set_trial_user_attr(trial._trial_id, name, value)
