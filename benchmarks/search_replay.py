@@ -12,7 +12,7 @@ equal cost, in epochs.
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from optuna.trial import TrialState
 
 from distiller.search.config import SearchConfig
 from distiller.search.halving import rungs
+from distiller.search.prior import Prior
 from distiller.search.space import read_space
 from distiller.search.study import Study
 
@@ -52,7 +53,7 @@ def main() -> None:
     for task, runs in frame[frame["Model"] == STUDENT].groupby("task"):
         table = Table(runs)
         curves[str(task)] = {
-            name: np.array([replayed(table, seed, **given) for seed in range(arguments.seeds)])
+            name: np.array([replayed(table, study_of(seed, **given)) for seed in range(arguments.seeds)])
             for name, given in CONTENDERS.items()
         }
     print(ranks(curves))
@@ -105,21 +106,29 @@ def of_point(point: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def replayed(table: Table, seed: int, sampler: str, pruner: str) -> NDArray[np.float64]:
-    """[epochs]: the best end value of any trial that has ended after so many epochs of training in all."""
-    space = read_space("paper", "replay")
-    config = SearchConfig.model_validate(
-        {"base": "", "space": "paper", "sampler": sampler, "pruner": pruner, "seed": seed, "confirm": None}
-    )
-    study = Study(config, space, optuna.create_study(direction="maximize"), lambda asked: asked())
-    generator = np.random.default_rng(seed)
-    best = np.full(TRIALS * EPOCHS, np.nan)
-    spent, found = 0, -math.inf
-    stops = rungs(config.rung, config.reduction, EPOCHS) if pruner == "asha" else []
-    while spent < len(best):
-        proposed = study.propose(lambda _: None)
-        if proposed is None:
+def replayed(table: Table, study: Study, budget: int = TRIALS * EPOCHS) -> NDArray[np.float64]:
+    """[budget]: the best end value of any trial that has ended after so many epochs of training in all."""
+    best = np.full(budget, np.nan)
+    for spent, found in trials(table, study):
+        best[min(spent, budget) - 1 :] = found if found > -math.inf else np.nan
+        if spent >= budget:
             break
+    return best
+
+
+def study_of(seed: int, prior: Prior | None = None, **given: Any) -> Study:
+    """A search of the paper's space, in memory."""
+    config = SearchConfig.model_validate({"base": "", "space": "paper", "seed": seed, "confirm": None, **given})
+    memory = optuna.create_study(direction="maximize")
+    return Study(config, read_space("paper", "replay"), memory, lambda asked: asked(), prior)
+
+
+def trials(table: Table, study: Study) -> Iterator[tuple[int, float]]:
+    """After each trial the epochs that all have taken together, and the best end value of any that has ended."""
+    generator = np.random.default_rng(study.config.seed)
+    spent, found = 0, -math.inf
+    stops = rungs(study.config.rung, study.config.reduction, EPOCHS) if study.config.pruner == "asha" else []
+    while (proposed := study.propose(lambda _: None)) is not None:
         number, point = proposed
         end = table.retention(point)
         done = 0
@@ -132,8 +141,7 @@ def replayed(table: Table, seed: int, sampler: str, pruner: str) -> NDArray[np.f
             spent += EPOCHS - done
             found = max(found, end)
             study.end(number, TrialState.COMPLETE, [end])
-        best[min(spent, len(best)) - 1 :] = found if found > -math.inf else np.nan
-    return best
+        yield spent, found
 
 
 def course(end: float, epochs: int, spread: float, generator: np.random.Generator) -> float:
@@ -144,7 +152,7 @@ def course(end: float, epochs: int, spread: float, generator: np.random.Generato
 
 def ranks(curves: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> str:
     """Markdown: by task the mean rank over seeds of the best so far, averaged over the course; 1 is best."""
-    names = [*CONTENDERS]
+    names = [*next(iter(curves.values()))]
     lines = [f"| task | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
     everything = []
     for task, of_task in curves.items():

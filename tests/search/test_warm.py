@@ -7,7 +7,8 @@ import yaml
 from distiller import SearchConfig, UserError, search
 from distiller.recommend import Recommender, Subject
 from distiller.runs import load
-from distiller.search.warm import warm_points
+from distiller.search.point import pipeline_at
+from distiller.search.warm import Foretelling
 from recommend_tables import runs
 
 SPACE = {
@@ -28,25 +29,23 @@ def test_points_that_known_runs_speak_for_come_first_and_differ(
     search_file: Callable[..., Path], known: Path, own_cache: Path
 ) -> None:
     config = SearchConfig.from_yaml(search_file(space=SPACE))
-    points = warm_points(config.pipeline(), config.read_space(), known, 4, 0)
+    points = Foretelling.learn(config.pipeline(), config.read_space(), known, 0).warm(4)
     assert len(points) == 4
     assert points[0]["objective.intermediate.type"] == "mi"
     assert points[0]["augmentation.mixup"] == {"beta": 0.4}
     assert len({str(point) for point in points}) == 4
-    assert points == warm_points(config.pipeline(), config.read_space(), known, 4, 0)
+    assert points == Foretelling.learn(config.pipeline(), config.read_space(), known, 0).warm(4)
 
 
 def test_they_are_expected_to_be_better_than_points_drawn_by_lot(
     search_file: Callable[..., Path], known: Path, own_cache: Path
 ) -> None:
-    from distiller.search.warm import _drawn
-
     config = SearchConfig.from_yaml(search_file(space=SPACE))
     base, space = config.pipeline(), config.read_space()
+    foretelling = Foretelling.learn(base, space, known, 0)
     subject, recommender = Subject.read(base), Recommender(0).fit(load(known))
-    drawn = {str(point): pipeline for point, pipeline in _drawn(base, space, 0)}
-    expected = recommender.predict(subject.describe(list(drawn.values())))
-    warm = [drawn[str(point)] for point in warm_points(base, space, known, 3, 0)]
+    expected = recommender.predict(subject.describe(foretelling.pipelines))
+    warm = [pipeline_at(base, point) for point in foretelling.warm(3)]
     assert recommender.predict(subject.describe(warm)).min() > expected.quantile(0.8)
 
 

@@ -14,6 +14,7 @@ from distiller.search.executors import ExecutorConfig, Local
 from distiller.search.space import Space, read_space
 
 Goal = Literal["retention", "latency", "parameters"]
+Sampler = Literal["tpe", "prior", "gp", "random", "grid", "nsga2"]
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -44,12 +45,14 @@ class SearchConfig(Config):
     of `target`. `pruner: asha` stops trials that are not among the best `1/reduction` of those that have come as far:
     after `rung`, `reduction · rung`, … epochs. `first` are points that are tried before the sampler proposes any: what
     fields of the space are there. `knowledge` is a folder of known runs, by which `warm` points are chosen that are
-    tried after these.
+    tried after these. `sampler: prior` chooses all further ones by what known runs foretell and this search has
+    measured; where none is named it is taken if there is knowledge and one objective, else `tpe`. With it the search
+    ends, too, when no point is expected to gain `worth` of retention for an hour of training.
     """
 
     base: str
     space: Any
-    sampler: Literal["tpe", "gp", "random", "grid", "nsga2"] = "tpe"
+    sampler: Sampler | None = None
     pruner: Literal["asha", "none"] = "asha"
     rung: Annotated[int, Field(ge=1)] = 1
     reduction: Annotated[int, Field(ge=2)] = 3
@@ -58,6 +61,7 @@ class SearchConfig(Config):
     timeout: Annotated[float, Field(gt=0), BeforeValidator(seconds)] | None = None
     budget: Annotated[float, Field(gt=0), BeforeValidator(seconds)] | None = None
     target: Annotated[float, Field(gt=0)] | None = None
+    worth: Annotated[float, Field(gt=0)] | None = None
     first: list[dict[str, Any]] = Field(default_factory=list)
     knowledge: str | None = None
     warm: Annotated[int, Field(ge=1)] = 5
@@ -74,11 +78,22 @@ class SearchConfig(Config):
             raise ValueError("objectives has to begin with retention: the smallest student of all knows nothing")
         if len(self.objectives) > 1 and self.pruner == "asha":
             raise ValueError("pruner: asha compares one objective, and there are several; set pruner: none")
-        if len(self.objectives) > 1 and self.sampler == "gp":
-            raise ValueError("sampler: gp has one objective here; use tpe or nsga2")
+        if len(self.objectives) > 1 and self.sampler in ("gp", "prior"):
+            raise ValueError(f"sampler: {self.sampler} has one objective here; use tpe or nsga2")
+        if self.sampler == "prior" and self.knowledge is None:
+            raise ValueError("sampler: prior asks what known runs foretell; name them with knowledge, or use tpe")
+        if self.worth is not None and self.chosen_sampler != "prior":
+            raise ValueError("worth asks what known runs foretell; set knowledge and sampler: prior, or remove worth")
         if self.sampler == "nsga2" and len(self.objectives) == 1:
             raise ValueError("sampler: nsga2 is for several objectives; use tpe")
         return self
+
+    @property
+    def chosen_sampler(self) -> Sampler:
+        """The one that is named, or the best for what is known."""
+        if self.sampler is not None:
+            return self.sampler
+        return "prior" if self.knowledge is not None and len(self.objectives) == 1 else "tpe"
 
     @classmethod
     def from_yaml(cls, path: Path) -> Self:

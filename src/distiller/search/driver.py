@@ -59,6 +59,7 @@ class Driver:
     _deaths: Counter[str] = field(default_factory=Counter)
     _began: float = field(default_factory=time.monotonic)
     _exhausted: bool = False
+    _gain: float = float("inf")
     _failures: list[str] = field(default_factory=list)
     _refusals: dict[str, str | None] = field(default_factory=dict)
     _dataset: Dataset | None = None
@@ -73,6 +74,7 @@ class Driver:
             trials = self.study.trials()
             self._fill(trials)
             if not self._active:
+                self._say_if_it_is_not_worth_it()
                 return
             for ended in self.executor.wait(LOOK_SECONDS):
                 self._take(ended)
@@ -143,12 +145,26 @@ class Driver:
             return False
         if self.config.target is not None and _best_of(trials) >= self.config.target:
             return False
-        return self.config.budget is None or self._spent(trials) < self.config.budget
+        if self.config.budget is not None and sum(self._spent(trials).values()) >= self.config.budget:
+            return False
+        self._gain = self._gain_an_hour(trials)
+        return self.config.worth is None or self._gain >= self.config.worth
 
-    def _spent(self, trials: list[FrozenTrial]) -> float:
-        """Seconds of training of all trials."""
-        outcomes = [Outcome.read(self.folder(name_of(trial.number))) for trial in trials]
-        return sum(outcome.seconds for outcome in outcomes if outcome is not None)
+    def _say_if_it_is_not_worth_it(self) -> None:
+        if self.config.worth is not None and self._gain < self.config.worth:
+            expected = f"a further trial is expected to gain {self._gain:.2g} of retention an hour at most"
+            self.progress.say(f"ends, since {expected}, and worth is {self.config.worth:g}")
+
+    def _gain_an_hour(self, trials: list[FrozenTrial]) -> float:
+        """What the search may still gain: not asked before the points that are to come first have been tried."""
+        if self.config.worth is None or len(trials) < len(self.config.first):
+            return float("inf")
+        return self.study.gain_an_hour(self._spent(trials))
+
+    def _spent(self, trials: list[FrozenTrial]) -> dict[int, float]:
+        """Seconds of training by trial, of those of which something has come."""
+        outcomes = {trial.number: Outcome.read(self.folder(name_of(trial.number))) for trial in trials}
+        return {number: outcome.seconds for number, outcome in outcomes.items() if outcome is not None}
 
     def _why_not(self, point: Mapping[str, Any]) -> str | None:
         """Why a point is no pipeline, looked up once; None if it is one."""

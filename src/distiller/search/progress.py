@@ -35,7 +35,7 @@ class Progress:
         self._told = {trial.number for trial in trials if trial.state.is_finished()}
         self._before = len(self._told)
         if self._told:
-            self._say(f"going on with the search: {self._before} of {self.wanted} trials have ended")
+            self.say(f"going on with the search: {self._before} of {self.wanted} trials have ended")
         if self._console.is_terminal:
             self._live = Live(console=self._console, refresh_per_second=4, transient=True)
             self._live.start()
@@ -54,9 +54,10 @@ class Progress:
         for trial in trials:
             if trial.state.is_finished() and trial.number not in told:
                 told.add(trial.number)
-                self._say(f"trial {trial.number} {WORDS[trial.state]}{self._found(trial)}; {self._rest(trials)}")
+                self.say(f"trial {trial.number} {WORDS[trial.state]}{self._found(trial)}; {self._rest(trials)}")
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """One line, above the table if there is one."""
         self._console.print(f"search: {line}", markup=False, highlight=False, soft_wrap=True)
 
     def _found(self, trial: FrozenTrial) -> str:

@@ -14,13 +14,14 @@ from distiller.pipeline import Pipeline
 from distiller.schema import validated
 from distiller.search.config import SearchConfig
 from distiller.search.driver import Driver
+from distiller.search.prior import PRIOR, Prior
 from distiller.search.progress import Progress
 from distiller.search.result import SearchResult, conclude
 from distiller.search.space import Space
 from distiller.search.study import DATABASE, open_study, without_password
 
 GIVEN, LOCK = "search.yaml", ".lock"
-MAY_CHANGE = ("trials", "timeout", "budget", "target", "confirm", "executor", "first")
+MAY_CHANGE = ("trials", "timeout", "budget", "target", "worth", "confirm", "executor", "first")
 """Of a search that is gone on with."""
 
 
@@ -44,8 +45,9 @@ def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = Fa
         config = SearchConfig.from_yaml(Path(config))
     out = Path(out).resolve()
     base, space = config.pipeline(), config.read_space()
+    config = _with_sampler(config, out)
     _refuse_another(config, base.model_dump(), out, resume=resume)
-    config = _warm(config, base, space, out)
+    config, prior = _with_knowledge(config, base, space, out)
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / LOCK)
     try:
@@ -54,11 +56,13 @@ def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = Fa
         raise UserError(str(out), "another process searches there; wait for it, or name another --out") from None
     try:
         name = _name_of_study(out)
-        study = open_study(config, space, out, name)
+        study = open_study(config, space, out, name, prior)
         progress = Progress(config.trials, [*config.objectives])
         with closing(config.executor.open()) as executor:
             driver = Driver(config, base, study, executor, out, progress)
             driver.check()
+            if prior is not None:
+                prior.write(out)
             write_text(out / GIVEN, _as_yaml(config, base.model_dump(), name))  # of a search that can begin
             progress.begin(study.trials())
             try:
@@ -70,16 +74,32 @@ def search(config: SearchConfig | str | Path, out: str | Path, resume: bool = Fa
         lock.release()
 
 
-def _warm(config: SearchConfig, base: Pipeline, space: Space, out: Path) -> SearchConfig:
-    """With the points to try first that known runs speak for; of a search that has begun, those that it began with."""
-    if config.knowledge is None:
+def _with_sampler(config: SearchConfig, out: Path) -> SearchConfig:
+    """With one that is named: that which the search began with, where the file does not say."""
+    if config.sampler is not None:
         return config
-    if (out / GIVEN).exists():
-        return config.replace(first=yaml.safe_load((out / GIVEN).read_text(encoding="utf-8"))["first"])
-    from distiller.search.warm import warm_points
+    before = yaml.safe_load((out / GIVEN).read_text(encoding="utf-8")) if (out / GIVEN).exists() else None
+    began = before.get("sampler") if isinstance(before, dict) and "study" in before else None
+    return validated(SearchConfig, {**config.model_dump(), "sampler": began or config.chosen_sampler}, str(out / GIVEN))
 
-    points = warm_points(base, space, Path(config.knowledge), config.warm, config.seed)
-    return config.replace(first=[*config.first, *(point for point in points if point not in config.first)])
+
+def _with_knowledge(config: SearchConfig, base: Pipeline, space: Space, out: Path) -> tuple[SearchConfig, Prior | None]:
+    """With the points to try first that known runs speak for, and what they foretell, if the sampler asks for that.
+
+    Of a search that has begun both are those that it began with.
+    """
+    known = config.knowledge
+    if known is None:
+        return config, None
+    if (out / GIVEN).exists():
+        config = config.replace(first=yaml.safe_load((out / GIVEN).read_text(encoding="utf-8"))["first"])
+        return config, Prior.read(space, out) if config.sampler == "prior" else None
+    from distiller.search.warm import Foretelling
+
+    foretelling = Foretelling.learn(base, space, Path(known), config.seed)
+    warm = [point for point in foretelling.warm(config.warm) if point not in config.first]
+    config = config.replace(first=[*config.first, *warm])
+    return config, foretelling.prior() if config.sampler == "prior" else None
 
 
 def _refuse_another(config: SearchConfig, base: dict[str, Any], out: Path, *, resume: bool) -> None:
@@ -87,7 +107,7 @@ def _refuse_another(config: SearchConfig, base: dict[str, Any], out: Path, *, re
     given = out / GIVEN
     inside = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
     if not given.exists():
-        if inside and {*inside} != {DATABASE}:
+        if {*inside} - {DATABASE, PRIOR}:
             raise UserError(str(out), f"holds no {GIVEN} of a search to go on with; name another --out")
         if resume:
             raise UserError(str(out), "holds no search to go on with; leave out --resume, or name its folder")

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import yaml
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
@@ -59,6 +60,12 @@ class Dimension:
         if isinstance(self.distribution, CategoricalDistribution):
             return self.distribution.choices[self.choices.index(value)]
         return value
+
+    def position(self, drawn: Any) -> float:
+        """Where in its range what was drawn lies, from 0 to 1; by orders of magnitude if it is drawn so."""
+        bounds: Any = self.distribution
+        low, high, place = (np.log(end) if bounds.log else end for end in (bounds.low, bounds.high, drawn))
+        return float((place - low) / (high - low)) if high > low else 0.0
 
     def holds(self, value: Any) -> bool:
         """Whether that can stand in the pipeline."""

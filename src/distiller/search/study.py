@@ -16,8 +16,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from distiller.errors import UserError
-from distiller.search.config import Goal, SearchConfig
+from distiller.search.config import Goal, Sampler, SearchConfig
 from distiller.search.halving import goes_on
+from distiller.search.prior import Prior
 from distiller.search.space import Space
 
 DATABASE = "study.db"
@@ -46,12 +47,14 @@ class Study:
         space: Its space.
         optuna_study: Where trials are kept.
         again: Called with what is asked of the database; tries again where the connection is lost.
+        prior: What known runs foretell, where the sampler asks that.
     """
 
     config: SearchConfig
     space: Space
     optuna_study: optuna.Study
     again: Callable[[Callable[[], Any]], Any]
+    prior: Prior | None = None
 
     def trials(self) -> list[FrozenTrial]:
         """All that count, in the order in which they were proposed."""
@@ -68,7 +71,9 @@ class Study:
             UserError: If many points in a row are none.
         """
         refused: list[str] = []
-        while self.config.sampler == "grid" or len(refused) < ATTEMPTS_AT_A_POINT:
+        # A prior may speak for points that are none, one after the other: so all that it knows are looked at.
+        attempts = ATTEMPTS_AT_A_POINT + (0 if self.prior is None else len(self.prior.points))
+        while self.config.chosen_sampler == "grid" or len(refused) < attempts:
             trial = self._asked()
             if trial is None:
                 return None
@@ -82,6 +87,17 @@ class Study:
             return None  # it is used up
         mend = f"{len(refused)} points in a row are no pipelines; the last: {refused[-1]}; narrow the space"
         raise UserError("space", mend)
+
+    def gain_an_hour(self, spent: Mapping[int, float]) -> float:
+        """The most retention that a further trial is expected to gain, an hour; infinite where nothing foretells it.
+
+        Args:
+            spent: Seconds of training by number of trial.
+        """
+        if self.prior is None:
+            return float("inf")
+        known = self.again(lambda: self.optuna_study.get_trials(deepcopy=False))
+        return self.prior.gain_an_hour(known, spent)
 
     def point(self, trial: Trial) -> dict[str, Any]:
         """That of a trial; what was not drawn yet when the search was killed is drawn now, as it would have been."""
@@ -152,7 +168,9 @@ class Study:
         if number == len(known):
             tried = [trial.system_attrs.get("fixed_params") for trial in known]
             given = next((point for point in self._given if point not in tried), None)
-            if given is None and self.config.sampler == "grid":
+            if given is None and self.prior is not None:
+                given = self.prior.next_point(known)
+            if given is None and self.config.chosen_sampler == "grid":
                 return None
             if given is not None:
                 self.again(lambda: self.optuna_study.enqueue_trial(given))
@@ -180,7 +198,7 @@ class Study:
     def _given(self) -> list[dict[str, Any]]:
         """What is tried first, as the sampler has it; of a grid all of it."""
         first = [_drawn(self.space, point) for point in self.config.first]
-        points = map(self.space.drawn, self.space.points()) if self.config.sampler == "grid" else ()
+        points = map(self.space.drawn, self.space.points()) if self.config.chosen_sampler == "grid" else ()
         return [*first, *(point for point in points if point not in first)]
 
     @property
@@ -193,13 +211,13 @@ class Study:
         seed = int.from_bytes(hashlib.blake2b(content, digest_size=4).digest(), "little") >> 1
         before = self.optuna_study.get_trials(deepcopy=False)[max(0, number - REPEATS) : number]
         repeated = sum(str(trial.user_attrs.get(INFEASIBLE)).startswith(AGAIN) for trial in before)
-        self.optuna_study.sampler = _sampler("random" if repeated == REPEATS else self.config.sampler, seed)
+        self.optuna_study.sampler = _sampler("random" if repeated == REPEATS else self.config.chosen_sampler, seed)
 
     def _attribute(self, trial: FrozenTrial, name: str, value: Any) -> None:
         self._storage.set_trial_user_attr(trial._trial_id, name, value)
 
 
-def open_study(config: SearchConfig, space: Space, out: Path, name: str) -> Study:
+def open_study(config: SearchConfig, space: Space, out: Path, name: str, prior: Prior | None = None) -> Study:
     """The study of a search, made if it is not there.
 
     Args:
@@ -207,6 +225,7 @@ def open_study(config: SearchConfig, space: Space, out: Path, name: str) -> Stud
         space: Its space.
         out: Its folder, where the database is unless the search names another.
         name: Of the study in that database.
+        prior: What known runs foretell, where the sampler asks that.
 
     Raises:
         UserError: If the database cannot be reached.
@@ -229,7 +248,7 @@ def open_study(config: SearchConfig, space: Space, out: Path, name: str) -> Stud
         raise UserError(
             "storage", f"{without_password(address)} cannot be used ({reason}); mend it, or leave storage out"
         ) from error
-    found = Study(config, space, study, _again)
+    found = Study(config, space, study, _again, prior)
     _ = found._given  # refuses what is not in the space
     return found
 
@@ -249,7 +268,7 @@ def _drawn(space: Space, point: Mapping[str, Any]) -> dict[str, Any]:
     return space.drawn(point)
 
 
-def _sampler(name: str, seed: int) -> BaseSampler:
+def _sampler(name: Sampler, seed: int) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if name == "tpe":
