@@ -222,3 +222,11 @@ def test_features_of_another_version_are_not_mixed_with_others_and_that_is_said(
     kept = recommender.known.frame["data.features.words_mean"]
     assert kept[old].isna().all()
     assert (kept[~old] == frame.loc[~old, "data.features.words_mean"]).all()
+
+
+def test_features_that_say_the_same_of_known_datasets_do_not_blow_up_on_one_of_which_they_do_not() -> None:
+    """Two features that rise together on all known datasets; on the new one, one of them is off."""
+    known = runs(noise=0.002)
+    new = known.head(20).assign(**{"data.source": "new", "data.features.words_mean": 30.0})
+    foretold = Recommender().fit(known).foretell(new)["expected"]
+    assert foretold.between(0.5, 1.2).all()

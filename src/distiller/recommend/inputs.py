@@ -169,5 +169,6 @@ def _components(numbers: dict[str, Array], dataset: NDArray[np.str_]) -> Compone
     learned = {name: Number.of(values) for name, values in differing.items()}
     table = np.stack([learned[name].column(values) for name, values in differing.items()], axis=1)
     _, spread, directions = np.linalg.svd(table, full_matrices=False)
-    kept = spread[:count] > 0
+    # What is left of columns that say the same is not 0 but rounding, and one part in that of a new dataset is not.
+    kept = spread[:count] > max(table.shape) * np.finfo(np.float64).eps * spread[0]
     return Components(learned, directions[:count][kept].T / spread[:count][kept] * np.sqrt(len(first)))
