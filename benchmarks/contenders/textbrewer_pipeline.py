@@ -42,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     pipeline = Pipeline.from_yaml(arguments.pipeline)
     plan = make_plan(pipeline)
-    ready = prepare(plan, inputs.fingerprints(plan)["teacher"])
+    (ready,) = prepare(plan, inputs.fingerprints(plan))
     head, teacher = plan.task.head(plan.classes), ready.model.eval()
     student = models.build_student(
         pipeline.student, teacher, pipeline.teacher.model, head, plan.student_seed, plan.task.head_kind
