@@ -10,6 +10,7 @@ on validation after each epoch, for which batches are padded to their longest te
 import argparse
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -54,27 +55,39 @@ def main() -> None:
         began = time.perf_counter()
         best = train(plan, teacher, student, rows, Path(scratch))
         seconds = time.perf_counter() - began
-    retention = best["validation"] / accuracy(plan, teacher, plan.dataset.validation)
-    texts = len(rows) * pipeline.training.epochs
-    write_json(arguments.result, {"seconds": seconds, "texts": texts, "retention": retention, "test": best["test"]})
+    retention = best.score / accuracy(plan, teacher, plan.dataset.validation)
+    student.load_state_dict(best.weights)
+    test, texts = accuracy(plan, student, plan.dataset.test), len(rows) * pipeline.training.epochs
+    write_json(arguments.result, {"seconds": seconds, "texts": texts, "retention": retention, "test": test})
+
+
+@dataclass
+class Best:
+    """The epoch with the best accuracy on validation so far."""
+
+    score: float
+    weights: dict[str, torch.Tensor]
 
 
 def train(
     plan: Plan, teacher: PreTrainedModel, student: PreTrainedModel, rows: list[dict[str, Any]], scratch: Path
-) -> dict[str, float]:
-    """By the documented `GeneralDistiller`; the accuracy of the best epoch on validation, and its accuracy on test."""
+) -> Best:
+    """By the documented `GeneralDistiller`."""
     training, prediction = plan.pipeline.training, plan.pipeline.objective.on_predictions
-    if prediction is None:
-        raise ValueError("a pipeline of `space: paper` has a loss on predictions")
+    if prediction is None or prediction.weight != 1 or plan.pipeline.objective.hard_label.weight != 0:
+        raise ValueError(
+            "a pipeline of `space: paper` learns from predictions, with a weight of 1, and not from labels"
+        )
     temperature = getattr(prediction, "temperature", 1.0)
     loader = DataLoader(rows, batch_size=training.batch_size, shuffle=True)
     steps = training.epochs * len(loader)
-    best = {"validation": -math.inf, "test": math.nan}
+    best = Best(-math.inf, {})
 
     def evaluate(model: PreTrainedModel, step: int) -> None:  # noqa: ARG001 - as it is called
         score = accuracy(plan, model, plan.dataset.validation)
-        if score > best["validation"]:
-            best.update(validation=score, test=accuracy(plan, model, plan.dataset.test))
+        if score > best.score:
+            best.score = score
+            best.weights = {name: weight.clone() for name, weight in model.state_dict().items()}
 
     distiller = GeneralDistiller(
         train_config=TrainingConfig(device="cpu", output_dir=str(scratch)),

@@ -55,6 +55,18 @@ def test_damage_is_found_and_removed(built: Path) -> None:
     assert "outputs of 64 of 64 texts are computed once" in _run("build", built).stdout
 
 
+def test_what_another_version_has_kept_is_left_alone(built: Path) -> None:
+    """Its files have another checksum for a name."""
+    (about,) = store_folder().glob("*/about.json")
+    content = json.loads(about.read_text())
+    del content["checksum"]
+    about.write_text(json.dumps(content))
+    (shard,) = store_folder().glob("*/logits/*.safetensors")
+    shard = shard.rename(shard.with_name(f"{'0' * 64}.safetensors"))
+    assert _run("verify").stdout.startswith("0 damaged")
+    assert shard.exists()
+
+
 def test_pruned_by_age_or_size(built: Path, tmp_path: Path) -> None:
     refused = _run("prune")
     assert refused.returncode == 2

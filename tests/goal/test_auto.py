@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+import yaml
 
 from distiller import Pipeline, UserError, export, models
 from distiller.goal import Goal, auto
@@ -46,11 +47,23 @@ def test_the_smallest_that_keeps_enough_is_exported_and_the_same_call_goes_on(ti
     kept = chosen["test_score"] / of_teacher["original"]["scores"][record.metrics["primary"]]
     assert chosen["test_retention"] == pytest.approx(kept)
     runs = {path: path.stat().st_mtime_ns for path in out.glob("sizes/*/runs/*/run/run.json")}
+    _as_of_an_earlier_version(out)
     again = auto(base(tiny_bert), Goal(retain=0.2, time="10m"), out, STUDENTS).summary
     assert again["chosen"]["student"] == "0"
     assert {path: path.stat().st_mtime_ns for path in out.glob("sizes/*/runs/*/run/run.json")} == runs
     with pytest.raises(UserError, match="is of another call: students differs"):
         auto(base(tiny_bert), Goal(), out, ["0,1"])
+
+
+def _as_of_an_earlier_version(out: Path) -> None:
+    """That had teachers one by one."""
+    given = yaml.safe_load((out / "goal.yaml").read_text())
+    pipelines = [*out.glob("sizes/*/runs/*/given.yaml")]
+    for content, path in [(given["base"], None), *((yaml.safe_load(path.read_text()), path) for path in pipelines)]:
+        del content["teacher"]["models"], content["teacher"]["weighting"]
+        if path is not None:
+            path.write_text(yaml.safe_dump(content, sort_keys=False))
+    (out / "goal.yaml").write_text(yaml.safe_dump(given))
 
 
 def test_what_cannot_be_kept_is_said_with_what_is_nearest(tiny_bert: Path, tmp_path: Path) -> None:

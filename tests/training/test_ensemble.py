@@ -16,6 +16,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from distiller import Pipeline, UserError, data, distill, models, tasks, training
 from distiller.runs import RunRecord
 from distiller.store import FrozenTeacher
+from distiller.store.form import LOGITS, restored_logits
+from distiller.store.shelf import Shelf
+from distiller.tasks import DIGEST_BYTES
 from distiller.training.ensemble import Ensemble, weights
 from tiny_runs import (
     pipeline_of,
@@ -50,6 +53,23 @@ def with_classes_reversed(folder: str, out: Path) -> str:
     model.save_pretrained(out)
     AutoTokenizer.from_pretrained(folder).save_pretrained(out)
     return str(out)
+
+
+def test_what_is_taught_of_a_text_is_the_same_beside_a_longer_one(tmp_path: Path) -> None:
+    """Of answers, where a teacher's cost is of all places of a text, of which the longer one has more."""
+    generator = torch.Generator().manual_seed(0)
+    digests = [b"a" * DIGEST_BYTES, b"b" * DIGEST_BYTES]
+    columns = []
+    for teacher in range(2):
+        shelf = Shelf(tmp_path / str(teacher))
+        shelf.add(digests, [torch.tensor([3, 40])], [torch.randn(43, 2, generator=generator) - 5])
+        columns.append({LOGITS: shelf.column(digests)})
+    ensemble = Ensemble([None, None], tasks.build("question-answering").costs)
+    alone, beside = (
+        ensemble([restored_logits(column, texts, of_words=True) for column in columns], None) for texts in ([0], [0, 1])
+    )
+    assert torch.allclose(beside[0, :3], alone[0])
+    assert beside[0, 3:].isnan().all()
 
 
 COSTS = st.lists(st.floats(0, 60, width=32), min_size=2, max_size=6)
@@ -320,7 +340,10 @@ def test_a_run_that_mixes_before_reading_asks_all_teachers(tiny_bert: Path, tmp_
 @pytest.mark.parametrize(
     ("teacher", "problem"),
     [
-        ({"model": "a", "models": ["b", "c"]}, "teacher: model is 'a', and the first of models 'b'; give one of both"),
+        (
+            {"model": "a", "models": ["b", "c"]},
+            "teacher: model is 'a', and the first of models 'b'; give models alone, or both alike",
+        ),
         ({"models": ["a", "a"], "finetune": None}, "models has 'a' twice, which without finetune is one teacher"),
         ({"models": []}, "teacher.models: give at least 1, not []"),
         (

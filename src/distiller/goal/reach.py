@@ -23,6 +23,7 @@ from distiller.goal.size import Pursuer, Size
 from distiller.goal.sizes import sizes
 from distiller.models import StudentConfig
 from distiller.pipeline import Pipeline
+from distiller.schema import validated
 
 GIVEN, SUMMARY, FORESEEN = "goal.yaml", "auto.json", "foreseen.json"
 TEACHER = "teacher"
@@ -63,8 +64,8 @@ def auto(
 
     Args:
         base: Data and teacher; what else it says is the same for all students. Of several teachers the first is the one
-            that students are held against; all of them teach a size where that alone does not keep enough, in half of
-            the time; the better of both counts.
+            that students are held against; all of them teach a size where that alone does not keep enough, in as much
+            time, in which further ones are fine-tuned too; the better of both counts.
         goal: What is wanted.
         out: A folder that does not exist, is empty, or belongs to this call.
         students: What may be tried, as `sizes` reads it; none: evenly spaced layers of the teacher.
@@ -190,6 +191,7 @@ def _same_call(out: Path, base: Pipeline, students: Sequence[str], knowledge: Pa
         return knowledge
     before = yaml.safe_load((out / GIVEN).read_text(encoding="utf-8"))
     now = yaml.safe_load(_given(base, students, knowledge))
+    before["base"] = validated(Pipeline, before["base"], str(out / GIVEN)).model_dump()  # with fields that are new
     for field in ("base", "students"):
         if before[field] != now[field]:
             raise UserError(str(out / GIVEN), f"is of another call: {field} differs; name another --out")

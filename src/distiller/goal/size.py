@@ -142,9 +142,18 @@ class Pursuer:
 
 
 def _kept_by_ensemble(base: Pipeline) -> float:
-    """What all teachers together keep of the first, on validation."""
+    """What all teachers together keep of the first, on validation.
+
+    Raises:
+        UserError: If they cannot be made, or have nothing right.
+    """
     metric, found = training.scores_of_teachers(base)
-    return found.scores["validation"][metric] / found.members[0]["validation"][metric]
+    score = found.scores["validation"][metric]
+    if score <= 0:
+        raise UserError(
+            "teacher.models", f"together score {score:.4f} {metric} on validation: there is nothing to keep"
+        )
+    return score / found.members[0]["validation"][metric]
 
 
 def _folder(name: str) -> str:

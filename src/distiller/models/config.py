@@ -55,7 +55,8 @@ class TeacherConfig(Config):
     @model_validator(mode="after")
     def _members_that_differ(self) -> "TeacherConfig":
         if self.model != self.members[0]:
-            raise ValueError(f"model is {self.model!r}, and the first of models {self.members[0]!r}; give one of both")
+            mend = "give models alone, or both alike"
+            raise ValueError(f"model is {self.model!r}, and the first of models {self.members[0]!r}; {mend}")
         repeated = [name for name in self.members if self.members.count(name) > 1]
         if repeated and self.finetune is None:
             raise ValueError(f"models has {repeated[0]!r} twice, which without finetune is one teacher; name it once")

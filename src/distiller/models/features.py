@@ -133,7 +133,8 @@ def joined_features(
     """Features of a batch of so many texts, of parts of it that were read at lengths of their own.
 
     Args:
-        parts: Which texts, [texts of the part], and what was read of them, perhaps of further ones after these.
+        parts: Which texts in rising order, [texts of the part], and what was read of them, perhaps of further ones
+            after these.
         reading: What was wanted.
         texts: In the batch.
         length: Of the batch; positions beyond are cut, and what no part has is zero.
@@ -158,7 +159,9 @@ def joined_features(
 def _joined_logits(rows: Sequence[Tensor], texts: int, contents: Sequence[Tensor]) -> Tensor:
     if contents[0].dim() == 2:
         return _joined(rows, texts, 1, contents, ())
-    return _joined(rows, texts, max(content.shape[1] for content in contents), contents, (1,))
+    most = max(content.shape[1] for content in contents)
+    padded = [functional.pad(content, (0, 0, 0, most - content.shape[1]), value=torch.nan) for content in contents]
+    return _joined(rows, texts, most, padded, (1,))
 
 
 def _joined_words(rows: Sequence[Tensor], texts: int, contents: Sequence[Tensor]) -> Tensor | None:

@@ -62,12 +62,16 @@ class Subject:
             UserError: If the data or a model is not usable.
         """
         task = tasks.build(base.task)
-        teacher = models.load_config(base.teacher.model, "teacher.model", task.head_kind)
+        teacher, *others = (models.load_config(name, "teacher.model", task.head_kind) for name in base.teacher.members)
         models.outline(base.student, teacher, task.head_kind)  # refuses a student before anything takes time
         dataset = data.load(base.data, task.label_kind, base.seed)
+        described = models.described(teacher, task.head_kind)
+        parameters = described["parameters"] + sum(
+            models.described(other, task.head_kind)["parameters"] for other in others
+        )
         context = {
             "data": {**dataset.describe(), "features": metafeatures.of_dataset(dataset)},
-            "teacher": {"model": base.teacher.model, **models.described(teacher, task.head_kind)},
+            "teacher": {"model": " + ".join(base.teacher.members), **described, "parameters": parameters},
         }
         return cls(base, dataset, teacher, context)
 

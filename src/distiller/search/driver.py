@@ -130,9 +130,10 @@ class Driver:
 
     def _take_up(self, number: int) -> None:
         """A trial that was begun before; what was not even looked at then is looked at now."""
-        point = self.study.point(self.study.running(number))
+        trial = self.study.running(number)
+        point = self.study.point(trial)
         begun = (self.folder(name_of(number)) / PIPELINE).exists()
-        reason = None if begun else self._why_not(point)
+        reason = None if begun else self.study.again_of(trial) or self._why_not(point)
         if reason is not None:
             self.study.discard(number, reason)
         else:
@@ -190,7 +191,8 @@ class Driver:
         if not touched & {"data", "task", "seed"}:
             self._dataset = data.load(self.base.data, tasks.build(self.base.task).label_kind, self.base.seed)
         if not touched & {"teacher", "student"}:
-            models.load_tokenizer(self.base.teacher.model, "teacher.model")
+            for member in self.base.teacher.members:
+                models.load_tokenizer(member, "teacher.model")
         for point in self.study.space.with_each():
             try:
                 self.pipeline(point)
@@ -221,7 +223,8 @@ class Driver:
     def _start(self, name: str, pipeline: Pipeline, until: int) -> Outcome | None:
         """Submit a job; what came of it if it was done before the search was stopped."""
         folder = self.folder(name)
-        if (folder / PIPELINE).exists() and (folder / PIPELINE).read_text(encoding="utf-8") != pipeline.to_yaml():
+        given = folder / PIPELINE
+        if given.exists() and Pipeline.from_yaml(given).model_dump() != pipeline.model_dump():
             shutil.rmtree(folder)  # of another study: the database is not that which was here
         prepare_folder(folder, pipeline.to_yaml())
         outcome = Outcome.read(folder)

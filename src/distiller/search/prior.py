@@ -67,10 +67,10 @@ class Prior:
         """
         try:
             content = json.loads((folder / PRIOR).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return cls(space, content["points"], np.array(content["expected"]), np.array(content["seconds"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
             mend = "cannot be read, and the search began with it; put it back, or name another --out"
             raise UserError(str(folder / PRIOR), mend) from error
-        return cls(space, content["points"], np.array(content["expected"]), np.array(content["seconds"]))
 
     def write(self, folder: Path) -> None:
         """Leave it in a folder: a search that goes on proposes the same, though more has become known since."""
@@ -84,7 +84,9 @@ class Prior:
         return None if rate[best] < 0 else self.points[best]
 
     def gain_an_hour(self, trials: Sequence[FrozenTrial], spent: Mapping[int, float]) -> float:
-        """The most that any point is expected to gain, in retention an hour; infinite while no trial has finished.
+        """The most that any point is expected to gain, in retention an hour.
+
+        Infinite while no trial has finished, and where all points have been tried: nothing is foretold of others.
 
         Args:
             trials: Of the search.
@@ -95,7 +97,8 @@ class Prior:
             return float("inf")
         foretold = sum(self.seconds[self._place(trial)] for trial in trials if trial.number in spent)
         hours = self.seconds * sum(spent.values()) / foretold / 3600
-        return float(max(0.0, np.max(self.improvements(trials) / hours)))
+        improvements = self.improvements(trials)
+        return float("inf") if improvements.max() < 0 else float(np.max(improvements / hours))
 
     def improvements(self, trials: Sequence[FrozenTrial]) -> Array:
         """Shape [points]: by how much each is expected to surpass the best that has finished; -1 where it was tried.

@@ -28,8 +28,8 @@ DIRECTIONS: dict[Goal, str] = {"retention": "maximize", "latency": "minimize", "
 STARTUP = 10
 """So many trials are drawn at random before a sampler looks at what came of them."""
 POPULATION = 20
-ATTEMPTS_AT_A_POINT, REPEATS = 200, 5
-"""After so many in a row that had been tried before the next is drawn by lot: TPE may repeat itself for ever."""
+ATTEMPTS_AT_A_POINT, REFUSALS = 200, 5
+"""After so many refusals in a row points are drawn by lot until one is none: TPE may repeat itself for ever."""
 RECONNECT_ATTEMPTS, RECONNECT_SECONDS = 60, 1.0
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Study:
             if trial is None:
                 return None
             point = self.point(trial)
-            reason = self._again_of(trial) or fits(point)
+            reason = self.again_of(trial) or fits(point)
             if reason is None:
                 return trial.number, point
             self.discard(trial.number, reason)
@@ -98,6 +98,13 @@ class Study:
             return float("inf")
         known = self.again(lambda: self.optuna_study.get_trials(deepcopy=False))
         return self.prior.gain_an_hour(known, spent)
+
+    def again_of(self, trial: Trial) -> str | None:
+        """Which trial has the same point; None if none has."""
+        for other in self.trials():
+            if other.number < trial.number and other.params == trial.params:
+                return f"{AGAIN}{other.number}"
+        return None
 
     def point(self, trial: Trial) -> dict[str, Any]:
         """That of a trial; what was not drawn yet when the search was killed is drawn now, as it would have been."""
@@ -187,13 +194,6 @@ class Study:
             warnings.simplefilter("ignore")
             return cast("Trial", self.again(asked))
 
-    def _again_of(self, trial: Trial) -> str | None:
-        """Which trial has the same point; None if none has."""
-        for other in self.trials():
-            if other.number < trial.number and other.params == trial.params:
-                return f"{AGAIN}{other.number}"
-        return None
-
     @cached_property
     def _given(self) -> list[dict[str, Any]]:
         """What is tried first, as the sampler has it; of a grid all of it."""
@@ -209,9 +209,9 @@ class Study:
         """For the drawing of one field: what is drawn does not depend on which others had been drawn before a crash."""
         content = f"{self.config.seed} {number} {path}".encode()
         seed = int.from_bytes(hashlib.blake2b(content, digest_size=4).digest(), "little") >> 1
-        before = self.optuna_study.get_trials(deepcopy=False)[max(0, number - REPEATS) : number]
-        repeated = sum(str(trial.user_attrs.get(INFEASIBLE)).startswith(AGAIN) for trial in before)
-        self.optuna_study.sampler = _sampler("random" if repeated == REPEATS else self.config.chosen_sampler, seed)
+        before = self.optuna_study.get_trials(deepcopy=False)[max(0, number - REFUSALS) : number]
+        refused = sum(INFEASIBLE in trial.user_attrs for trial in before)
+        self.optuna_study.sampler = _sampler("random" if refused == REFUSALS else self.config.chosen_sampler, seed)
 
     def _attribute(self, trial: FrozenTrial, name: str, value: Any) -> None:
         self._storage.set_trial_user_attr(trial._trial_id, name, value)

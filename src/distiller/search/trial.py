@@ -7,11 +7,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Self, TextIO
+from typing import Literal, Self
 
 import psutil
 from filelock import FileLock
@@ -25,8 +23,6 @@ PIPELINE, OUTCOME, LOG, LOCK = "given.yaml", "outcome.json", "log.txt", ".lock"
 RUN = "run"
 """In the folder of a trial: what `distill` leaves."""
 WATCHED_SECONDS = 0.5
-DESCRIPTORS = (1, 2)
-"""Of what is printed, and of errors."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,6 @@ def prepare_folder(folder: Path, pipeline: str) -> None:
 def run_trial(job: Job, threads: int) -> None:
     """Train the student of a trial as far as the job says, going on from what is in its folder; leave the outcome.
 
-    What the process prints meanwhile goes into a file there.
     Two processes never work in one folder: what is left of a search that was killed may still be at it.
     """
     import torch
@@ -78,7 +73,7 @@ def run_trial(job: Job, threads: int) -> None:
     from distiller.pipeline import Pipeline
 
     torch.set_num_threads(threads)
-    with FileLock(job.folder / LOCK), _said_into(job.folder / LOG):
+    with FileLock(job.folder / LOCK):
         began = time.perf_counter()
         try:
             pipeline = Pipeline.from_yaml(job.folder / PIPELINE)
@@ -93,25 +88,12 @@ def run_trial(job: Job, threads: int) -> None:
         write_json(job.folder / OUTCOME, asdict(outcome))
 
 
-@contextmanager
-def _said_into(file: Path) -> Iterator[None]:
-    """Whatever this process or a library of it prints within the block is added to a file."""
-    streams = (sys.stdout, sys.stderr)
+def print_into(file: Path) -> None:
+    """From now on all that this process and libraries of it print is added to a file."""
     with file.open("ab") as log:
-        kept = [os.dup(descriptor) for descriptor in DESCRIPTORS]
-        _redirect(streams, [log.fileno()] * len(DESCRIPTORS))
-        try:
-            yield
-        finally:
-            _redirect(streams, kept)
-            for descriptor in kept:
-                os.close(descriptor)
-
-
-def _redirect(streams: Sequence[TextIO], targets: Sequence[int]) -> None:
-    for stream, descriptor, target in zip(streams, DESCRIPTORS, targets, strict=True):
-        stream.flush()
-        os.dup2(target, descriptor)
+        for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+            stream.flush()
+            os.dup2(log.fileno(), descriptor)
 
 
 def _seconds_since(began: float) -> float:
@@ -120,7 +102,7 @@ def _seconds_since(began: float) -> float:
 
 
 def run_in_process(job: Job, threads: int, search: int, place: int) -> None:
-    """`run_trial` in a process of its own, which does not outlive the search.
+    """`run_trial` in a process of its own, with what it prints in a file; it does not outlive the search.
 
     Args:
         job: What to do.
@@ -133,6 +115,7 @@ def run_in_process(job: Job, threads: int, search: int, place: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches all: the search says when to stop
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_end_with, args=(psutil.Process(search),), daemon=True).start()
+    print_into(job.folder / LOG)
     run_trial(job, threads)
 
 

@@ -42,11 +42,13 @@ def rows(features: Features, reading: Reading | None) -> dict[str, tuple[Tensor,
 
 
 def restored_logits(columns: Mapping[str, Column], texts: Sequence[int], *, of_words: bool) -> Tensor:
-    """[batch, classes], or [batch, words, classes], or of answers [batch, places, 2]."""
+    """[batch, classes], or [batch, words, classes], or of answers [batch, places, 2]: not a number where none is."""
     column = columns[LOGITS]
     if not of_words:
         return column.batch(texts, 1).squeeze(1)
-    return column.batch(texts, _most(column, texts))
+    most = _most(column, texts)
+    absent = torch.arange(most) >= column.length[torch.as_tensor(texts)].unsqueeze(-1)
+    return column.batch(texts, most).masked_fill_(absent.unsqueeze(-1), torch.nan)
 
 
 def restored_layers(

@@ -11,7 +11,7 @@ import safetensors
 from filelock import FileLock, Timeout
 
 from distiller.store.outputs import ABOUT, LOCK, store_folder
-from distiller.store.shelf import SUFFIX, Shelf
+from distiller.store.shelf import CHECKSUM, SUFFIX, Shelf
 
 DAY = 24 * 3600
 
@@ -42,10 +42,14 @@ def entries() -> list[Entry]:
 
 
 def verify() -> list[Path]:
-    """Read every shard; give those that are damaged, which are removed where they can be and made anew when needed."""
+    """Read every shard; give those that are damaged, which are removed where they can be and made anew when needed.
+
+    Those of another version, which have another checksum, are left alone.
+    """
     return [
         shelf.folder / name
         for entry in entries()
+        if entry.about.get("checksum") == CHECKSUM
         for shelf in (Shelf(entry.folder / kind) for kind in entry.texts)
         for name in shelf.damaged
     ]

@@ -98,6 +98,8 @@ def compare_latency(compared: dict[str, tuple[torch.nn.Module, Tokens]]) -> dict
 
 def one_after_the_other(latencies: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Latency of models that all read each text: the sum. Of percentiles other than the median that is at most."""
+    if len(latencies) == 1:
+        return latencies[0]
     added = {name: round(sum(each[name] for each in latencies), 3) for name in ("median_ms", "p95_ms", "p99_ms")}
     rate = round(1 / sum(1 / each["sentences_per_second"] for each in latencies), 1)
     return {**latencies[0], **added, "sentences_per_second": rate}

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from distiller.errors import UserError
 from distiller.search.executors.executor import Ended, Executor, ExecutorBase, Job
-from distiller.search.trial import run_trial
+from distiller.search.trial import LOG, print_into, run_trial
 
 PLACE = "executor"
 CONNECT_SECONDS = 10.0
@@ -135,6 +135,7 @@ def _shared() -> dict[str, str]:
 
 
 def _run_trial(job: Job, threads: int, folder: str) -> None:
-    """In the folder that the search was started in, which paths of pipelines are seen from."""
+    """In the folder that the search was started in, which paths of pipelines are seen from; its worker ends with it."""
     os.chdir(folder)
+    print_into(job.folder / LOG)
     run_trial(job, threads)
