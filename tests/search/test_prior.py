@@ -158,7 +158,7 @@ def test_a_trial_that_was_pruned_says_what_those_that_ended_gained_from_there() 
 
 
 def test_trials_that_still_run_are_not_proposed_again_nor_their_like() -> None:
-    """Less is expected of the like of one that runs; least less of what differs from it in all fields."""
+    """Less is expected of its like once it runs: it is taken to come to what is expected of it."""
     prior = _prior(lambda _: 0.9)
     study = _study(prior)
     _tried(study, 3)
@@ -170,7 +170,6 @@ def test_trials_that_still_run_are_not_proposed_again_nor_their_like() -> None:
     apart = np.array([sum(point[name] != proposed[1][name] for name in FIELDS) for point in prior.points])
     share = np.where(after >= 0, after / before, np.nan)
     assert np.nanmax(share[apart == 1]) < 0.95
-    assert np.nanmean(share[apart == 1]) < np.nanmean(share[apart == 3]) < np.nanmean(share[apart == 5])
 
 
 def test_a_search_that_was_killed_proposes_what_it_would_have_proposed(tmp_path: Path) -> None:
