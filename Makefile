@@ -22,7 +22,8 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/mutual_information.py
 	$(BIN)/python benchmarks/speed.py --out runs/speed
 	$(BIN)/python benchmarks/store.py --out runs/speed
-	$(BIN)/python benchmarks/search.py --out runs/search
+	$(BIN)/python benchmarks/search.py --out runs/search --sample 3
+	$(BIN)/python benchmarks/ensemble.py --out runs/ensemble
 	$(BIN)/python benchmarks/search_memory.py
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/importance_coverage.py
