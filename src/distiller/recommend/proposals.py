@@ -40,7 +40,9 @@ def proposals(base: Pipeline, known: pd.DataFrame, random: np.random.Generator) 
     mixed = [{name: tried[random.integers(len(tried))][name] for name in PARTS} for _ in range(MIXED if tried else 0)]
     content = base.model_dump()
     found = {
-        pipeline.to_yaml(): pipeline for parts in [*some, *mixed] if (pipeline := _with(content, parts)) is not None
+        pipeline.model_dump_json(): pipeline
+        for parts in [*some, *mixed]
+        if (pipeline := _with(content, parts)) is not None
     }
     return list(found.values())
 
