@@ -187,7 +187,7 @@ def test_many_runs_are_thinned_so_that_small_datasets_stay_whole() -> None:
     known = Recommender().fit(frame).known
     some = known.thinned(np.random.default_rng(0))
     counts = pd.Series(some.dataset).value_counts()
-    assert len(some) == 1500
+    assert len(some) == 1000
     assert counts["data-7"] == 20
     assert abs(counts["data-0"] - counts["data-1"]) <= 1
 
