@@ -45,6 +45,11 @@ class TeacherConfig(Config):
         """All that teach, the first before the others."""
         return self.models or [self.model]
 
+    @property
+    def name(self) -> str:
+        """As run records have it."""
+        return " + ".join(self.members)
+
     @model_validator(mode="before")
     @classmethod
     def _model_is_the_first(cls, content: Any) -> Any:

@@ -65,13 +65,11 @@ class Subject:
         teacher, *others = (models.load_config(name, "teacher.model", task.head_kind) for name in base.teacher.members)
         models.outline(base.student, teacher, task.head_kind)  # refuses a student before anything takes time
         dataset = data.load(base.data, task.label_kind, base.seed)
-        described = models.described(teacher, task.head_kind)
-        parameters = described["parameters"] + sum(
-            models.described(other, task.head_kind)["parameters"] for other in others
-        )
+        described = [models.described(config, task.head_kind) for config in (teacher, *others)]
+        parameters = sum(each["parameters"] for each in described)
         context = {
             "data": {**dataset.describe(), "features": metafeatures.of_dataset(dataset)},
-            "teacher": {"model": " + ".join(base.teacher.members), **described, "parameters": parameters},
+            "teacher": {"model": base.teacher.name, **described[0], "parameters": parameters},
         }
         return cls(base, dataset, teacher, context)
 

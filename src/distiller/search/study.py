@@ -29,7 +29,7 @@ STARTUP = 10
 """So many trials are drawn at random before a sampler looks at what came of them."""
 POPULATION = 20
 ATTEMPTS_AT_A_POINT, REFUSALS = 200, 5
-"""After so many refusals in a row points are drawn by lot until one is none: TPE may repeat itself for ever."""
+"""After so many refusals in a row points are drawn by lot until one is accepted: TPE may repeat itself for ever."""
 RECONNECT_ATTEMPTS, RECONNECT_SECONDS = 60, 1.0
 
 T = TypeVar("T")
@@ -108,16 +108,18 @@ class Study:
 
     def point(self, trial: Trial) -> dict[str, Any]:
         """That of a trial; what was not drawn yet when the search was killed is drawn now, as it would have been."""
-        return cast(
-            "dict[str, Any]", self.again(lambda: self.space.suggested(trial, partial(self._seed, trial.number)))
-        )
+
+        def suggested() -> dict[str, Any]:
+            return self.space.suggested(trial, partial(self._seed, trial.number, self._sampler_for(trial.number)))
+
+        return cast("dict[str, Any]", self.again(suggested))
 
     def running(self, number: int) -> Trial:
         """A trial that has been proposed, as Optuna takes it."""
 
         def opened() -> Trial:
             frozen = self.optuna_study.get_trials(deepcopy=False)[number]
-            self._seed(number)
+            self._seed(number, self._sampler_for(number))
             return Trial(self.optuna_study, frozen._trial_id)
 
         return cast("Trial", self.again(opened))
@@ -183,7 +185,7 @@ class Study:
                 self.again(lambda: self.optuna_study.enqueue_trial(given))
 
         def asked() -> Trial:
-            self._seed(number)
+            self._seed(number, self._sampler_for(number))
             trials = self.optuna_study.get_trials(deepcopy=False)
             if len(trials) > number and trials[number].state == TrialState.RUNNING:
                 # It was made, and the connection was lost before it could be told.
@@ -205,13 +207,17 @@ class Study:
     def _storage(self) -> optuna.storages.BaseStorage:
         return self.optuna_study._storage
 
-    def _seed(self, number: int, path: str = "") -> None:
+    def _sampler_for(self, number: int) -> Sampler:
+        """That of the search; one that draws by lot after many refusals in a row."""
+        before = self.optuna_study.get_trials(deepcopy=False)[max(0, number - REFUSALS) : number]
+        refused = sum(INFEASIBLE in trial.user_attrs for trial in before)
+        return "random" if refused == REFUSALS else self.config.chosen_sampler
+
+    def _seed(self, number: int, sampler: Sampler, path: str = "") -> None:
         """For the drawing of one field: what is drawn does not depend on which others had been drawn before a crash."""
         content = f"{self.config.seed} {number} {path}".encode()
         seed = int.from_bytes(hashlib.blake2b(content, digest_size=4).digest(), "little") >> 1
-        before = self.optuna_study.get_trials(deepcopy=False)[max(0, number - REFUSALS) : number]
-        refused = sum(INFEASIBLE in trial.user_attrs for trial in before)
-        self.optuna_study.sampler = _sampler("random" if refused == REFUSALS else self.config.chosen_sampler, seed)
+        self.optuna_study.sampler = _sampler(sampler, seed)
 
     def _attribute(self, trial: FrozenTrial, name: str, value: Any) -> None:
         self._storage.set_trial_user_attr(trial._trial_id, name, value)

@@ -6,7 +6,7 @@ from distiller.training.examples import Encoded, Reader, encode
 from distiller.training.plan import check, read_by
 from distiller.training.preview import preview
 from distiller.training.run import PIPELINE, STUDENT, RunResult, advance, build_store, distill, evaluate, finetune
-from distiller.training.teacher_scores import TeacherScores, scores_of_teachers
+from distiller.training.teacher_scores import scores_of_teachers
 from distiller.training.word_model import adapt_masked_lm
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Examinee",
     "Reader",
     "RunResult",
-    "TeacherScores",
     "adapt_masked_lm",
     "advance",
     "build_store",

@@ -322,7 +322,7 @@ def _described(pipeline: Pipeline, teachers: list[Teacher]) -> dict[str, Any]:
     described = [models.describe(teacher.model) for teacher in teachers]
     names = {"models": pipeline.teacher.models} if pipeline.teacher.models is not None else {}
     parameters = sum(each["parameters"] for each in described)
-    return {"model": " + ".join(pipeline.teacher.members), **names, **described[0], "parameters": parameters}
+    return {"model": pipeline.teacher.name, **names, **described[0], "parameters": parameters}
 
 
 def _note(plan: Plan, teachers: list[Teacher], course: Course, record: RunRecord) -> None:
