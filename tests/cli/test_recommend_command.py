@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from distiller import Pipeline
 from distiller.runs import RunRecord
 from processes import run_command
 from recommend_tables import runs
@@ -39,6 +40,15 @@ def test_what_is_recommended_runs_as_it_is(tiny_bert: Path, known: Path, tmp_pat
     assert record.status == "finished"
     assert record.data["n_train"] == 64
     assert record.student["layers"] == 2
+
+
+def test_without_runs_of_ones_own_those_of_the_program_recommend(tiny_bert: Path, tmp_path: Path) -> None:
+    asked = ("--data", "asset:trec", "--set", "data.limit=64", "--teacher", tiny_bert, "--student", "0,2", "-n", "2")
+    done = run_command("recommend", *asked, "--out", tmp_path / "advice", DISTILLER_KNOWLEDGE=str(tmp_path / "none"))
+    assert done.returncode == 0, done.stderr
+    assert "from 96 runs on 4 datasets, which come with the program" in " ".join(done.stdout.split())
+    for place in (1, 2):
+        assert Pipeline.from_yaml(tmp_path / "advice" / f"{place}.yaml").data.limit == 64
 
 
 def test_what_is_known_is_listed_and_judged(known: Path) -> None:

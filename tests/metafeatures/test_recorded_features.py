@@ -18,7 +18,9 @@ from conftest import REPOSITORY
 from distiller import Pipeline, assets, data, distill, metafeatures, runs, tasks
 from distiller.metafeatures import encoder
 from distiller.models import StudentConfig
+from distiller.recommend import Subject, subject
 from distiller.runs import RunRecord
+from distiller.training import finetune
 from tiny_runs import pipeline_of, write_questions, write_things
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -110,6 +112,23 @@ def _check_models(record: RunRecord) -> None:
         assert 0 < teacher["entropy"] <= 1
     assert record.student["initialisation"] == "pretrained"
     assert record.student["size_ratio"] == record.student["parameters"] / teacher["parameters"] < 1
+
+
+@pytest.mark.parametrize("kind", [_classification, _regression, _questions], ids=lambda kind: kind.__name__.strip("_"))
+def test_of_a_fine_tuned_teacher_as_much_is_known_before_a_run(
+    kind: Any, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "ASKED", 10_000)
+    asked = _small(tiny_bert, **kind(tmp_path))
+    tuned = asked.replace(teacher={"model": str(finetune(asked, tmp_path / "tuned")), "finetune": None})
+    before = Subject.read(tuned)
+    recorded = distill(tuned, tmp_path / "out").record.teacher
+    for name in ("validation_score", "confidence", "entropy"):
+        assert before.context["teacher"][name] == recorded[name]
+
+
+def test_of_a_teacher_that_is_still_to_learn_nothing_is_asked(tiny_bert: Path) -> None:
+    assert "confidence" not in Subject.read(_small(tiny_bert)).context["teacher"]
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,47 @@ def test_runs_without_an_id_are_told_apart_by_what_they_say(tmp_path: Path) -> N
     assert knowledge.add([path], tmp_path / "known") == 0
 
 
+def test_how_losses_went_on_the_way_is_not_kept(tmp_path: Path) -> None:
+    frame = runs().assign(**{"metrics.history": [[{"loss": 1.0}] for _ in range(480)]})
+    rows = frame.to_dict("records")
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    knowledge.add([tmp_path / "a.jsonl"], tmp_path / "known")
+    read = knowledge.read(tmp_path / "known")
+    assert len(read) == 480
+    assert {*frame} - {*read} == {"metrics.history"}
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder."""
+    monkeypatch.setenv("DISTILLER_KNOWLEDGE", str(tmp_path / "own"))
+    return tmp_path / "own"
+
+
+def test_without_a_folder_there_is_what_comes_with_the_program(own: Path) -> None:
+    read = knowledge.read(None)
+    assert len(read) == 96
+    assert knowledge.listing(read).set_index("dataset")["pipelines"].to_dict() == {
+        f"asset:{name}": 24 for name in ("sms-spam", "trec", "trec-fine", "tweets-sentiment")
+    }
+    scores = [read[f"metrics.{side}.test.accuracy"] for side in ("student", "teacher")]
+    accuracy = read["metrics.primary"] == "accuracy"
+    np.testing.assert_allclose(read["retention"][accuracy], (scores[0] / scores[1])[accuracy])
+
+
+def test_runs_of_ones_own_stand_beside_it_and_none_counts_twice(own: Path, tmp_path: Path) -> None:
+    knowledge.add([table(runs(), tmp_path / "a.csv")], own)
+    knowledge.add([knowledge.BUILT_IN], own)
+    assert len(knowledge.read(None)) == 96 + 480
+
+
+def test_another_version_of_ones_own_is_refused(own: Path) -> None:
+    own.mkdir()
+    (own / "knowledge.json").write_text(json.dumps({"version": 2}))
+    with pytest.raises(UserError, match="version"):
+        knowledge.read(None)
+
+
 def test_a_listing_counts_what_is_there_of_each_dataset(tmp_path: Path) -> None:
     frame = runs(datasets=2, each=30)
     listed = knowledge.listing(frame).set_index("dataset")

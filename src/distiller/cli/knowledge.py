@@ -18,7 +18,10 @@ def ls(folder: KnowledgeFolder = None) -> None:
     from distiller import report
     from distiller.recommend import knowledge as known
 
-    Console().print(report.knowledge_table(known.listing(known.read(folder or known.knowledge_folder()))))
+    console = Console()
+    console.print(report.knowledge_table(known.listing(known.read(folder))))
+    for place in known.places(folder):
+        console.print(f"in {place}", soft_wrap=True, markup=False, highlight=False)
 
 
 @knowledge.command()
@@ -42,7 +45,7 @@ def stats(folder: KnowledgeFolder = None) -> None:
     from distiller.recommend import Recommender
     from distiller.recommend import knowledge as known
 
-    recommender = Recommender().fit(known.read(folder or known.knowledge_folder()))
+    recommender = Recommender().fit(known.read(folder))
     console = Console()
     console.print(report.left_out_table(recommender))
     for note in recommender.notes:

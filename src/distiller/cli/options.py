@@ -20,5 +20,5 @@ DataOf = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that is in --out.")]
 KnowledgeFolder = Annotated[
     Path | None,
-    typer.Option("--knowledge", metavar="DIR", help="Known runs; else those in DISTILLER_KNOWLEDGE or in the cache."),
+    typer.Option("--knowledge", metavar="DIR", help="Known runs, in place of the usual ones: docs/auto.md."),
 ]

@@ -31,11 +31,11 @@ def recommend(
     if out is not None:
         check_folder(out)
     base = base_of(data, teacher, student, changes or [])
-    recommender = Recommender().fit(known.read(folder or known.knowledge_folder()))
+    recommender = Recommender().fit(known.read(folder))
     advice = recommender.advise(base, count)
     console = Console()
     console.print(report.advice_table(advice))
-    for line in advice.lines():
+    for line in [*advice.lines(), known.said(recommender.known, folder)]:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     if out is not None:
         advice.write(out)

@@ -1,4 +1,7 @@
-"""Knowledge: a folder of run records that recommendations are made from, which grows by studies."""
+"""Knowledge: a folder of run records that recommendations are made from, which grows by studies.
+
+One comes with the program: `BUILT_IN`, this project's own study (examples/study).
+"""
 
 import hashlib
 import json
@@ -20,7 +23,10 @@ from distiller.runs import load
 VERSION = 1
 VERSION_FILE, STUDIES = "knowledge.json", "*.jsonl"
 PLACE = "DISTILLER_KNOWLEDGE"
+BUILT_IN = Path(__file__).parent / "builtin"
 ID = "id"
+COURSE = "metrics.history"
+"""Nine tenths of a record, of which recommendations learn nothing."""
 
 
 def knowledge_folder() -> Path:
@@ -41,7 +47,7 @@ def at_hand(folder: Path | None) -> Path | None:
 
 
 def add(paths: list[Path], folder: Path) -> int:
-    """Add the finished runs under some paths to a knowledge folder: how many were not there yet.
+    """Add the finished runs under some paths, or in other knowledge folders, to one: how many were not there yet.
 
     They become one file of JSON lines, written whole, named by its content; adding it again changes nothing.
 
@@ -49,8 +55,10 @@ def add(paths: list[Path], folder: Path) -> int:
         UserError: If there are no such runs, they say nothing of their data or pipelines, or the folder is of another
             version.
     """
-    _check_version(folder)
-    frame = _finished(load(paths[0], *paths[1:]), ", ".join(map(str, paths)))
+    for each in (folder, *paths):
+        _check_version(each)
+    first, *others = [part for path in paths for part in _parts(path)]
+    frame = _finished(load(first, *others), ", ".join(map(str, paths)))
     there = set(_frame(folder)[ID].astype(str)) if _studies(folder) else set()
     new = frame[~frame[ID].astype(str).isin(there)]
     if not len(new):
@@ -62,12 +70,17 @@ def add(paths: list[Path], folder: Path) -> int:
     return len(new)
 
 
-def read(folder: Path) -> pd.DataFrame:
+def read(folder: Path | None) -> pd.DataFrame:
     """All runs of a knowledge folder, or of any folder or table of run records.
+
+    Args:
+        folder: None: those that come with the program, and those in the usual folder.
 
     Raises:
         UserError: If there are none, or it is of another version.
     """
+    if folder is None:
+        return _frame(*places(folder)).drop_duplicates(ID, ignore_index=True)
     _check_version(folder)
     if folder.is_dir() and _studies(folder):
         return _frame(folder)
@@ -76,6 +89,23 @@ def read(folder: Path) -> pd.DataFrame:
             str(folder), "holds no known runs; add some with `distiller knowledge add RUNS…`, or name --knowledge"
         )
     return load(folder)
+
+
+def places(folder: Path | None) -> list[Path]:
+    """Where the runs are that `read` gives."""
+    if folder is not None:
+        return [folder]
+    own = knowledge_folder()
+    _check_version(own)
+    return [BUILT_IN, *([own] if _studies(own) else [])]
+
+
+def said(known: Known, folder: Path | None) -> str:
+    """What was learned from, in a sentence."""
+    found = f"Learned from {len(known)} runs on {len(known.names)} datasets"
+    if places(folder) == [BUILT_IN]:
+        return f"{found}, which come with the program: add runs of your own with `distiller knowledge add RUNS…`."
+    return f"{found}: `distiller knowledge ls` lists them."
 
 
 def listing(frame: pd.DataFrame) -> pd.DataFrame:
@@ -106,8 +136,13 @@ def _studies(folder: Path) -> list[Path]:
     return sorted(folder.glob(STUDIES)) if folder.is_dir() else []
 
 
-def _frame(folder: Path) -> pd.DataFrame:
-    first, *others = _studies(folder)
+def _parts(path: Path) -> list[Path]:
+    """The studies of a knowledge folder; of anything else itself."""
+    return (_studies(path) if (path / VERSION_FILE).exists() else []) or [path]
+
+
+def _frame(*folders: Path) -> pd.DataFrame:
+    first, *others = [study for folder in folders for study in _studies(folder)]
     return load(first, *others)
 
 
@@ -130,7 +165,7 @@ def _finished(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     if not any(str(name).startswith("pipeline.") for name in frame):
         raise UserError(place, "has no column that begins with `pipeline.`; map it first: `distiller runs import`")
     table = prepare(frame)
-    rows = table.of(table.measured).frame
+    rows = table.of(table.measured).frame.drop(columns=COURSE, errors="ignore")
     if not len(rows):
         raise UserError(place, "has no finished run with a retention; let some finish first")
     if not any(name in rows for name in DATASET):

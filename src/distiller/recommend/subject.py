@@ -14,6 +14,8 @@ from distiller.data import Dataset
 from distiller.pipeline import Pipeline
 from distiller.runs import flat
 
+ASKED = 256
+"""So many texts take a teacher of twelve layers two seconds."""
 LAYERS = re.compile(r"\d+(,\d+)*")
 
 
@@ -56,7 +58,7 @@ class Subject:
 
     @classmethod
     def read(cls, base: Pipeline) -> "Subject":
-        """Read data and configs; no weights of teacher or student are loaded.
+        """Read data and configs, and ask a teacher that is fine-tuned about some texts how sure it is.
 
         Raises:
             UserError: If the data or a model is not usable.
@@ -71,6 +73,8 @@ class Subject:
             "data": {**dataset.describe(), "features": metafeatures.of_dataset(dataset)},
             "teacher": {"model": base.teacher.name, **described[0], "parameters": parameters},
         }
+        if base.teacher.finetune is None:
+            context["teacher"] |= training.teacher_signal(base, dataset, ASKED)
         return cls(base, dataset, teacher, context)
 
     def describe(self, pipelines: Sequence[Pipeline]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from distiller.training.examples import Encoded, Reader, encode
 from distiller.training.plan import check, read_by
 from distiller.training.preview import preview
 from distiller.training.run import PIPELINE, STUDENT, RunResult, advance, build_store, distill, evaluate, finetune
-from distiller.training.teacher_scores import scores_of_teachers
+from distiller.training.teacher_scores import scores_of_teachers, teacher_signal
 from distiller.training.word_model import adapt_masked_lm
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "preview",
     "read_by",
     "scores_of_teachers",
+    "teacher_signal",
 ]

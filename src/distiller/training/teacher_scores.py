@@ -12,6 +12,7 @@ import torch
 
 from distiller import metafeatures, models
 from distiller.assets import cache_folder
+from distiller.data import Dataset, Examples
 from distiller.files import write_json
 from distiller.pipeline import Pipeline
 from distiller.tasks import Predictions
@@ -70,8 +71,31 @@ def scores_of_teachers(pipeline: Pipeline) -> tuple[str, TeacherScores]:
     return plan.metric, teacher_scores(plan, prepare(plan, inputs.fingerprints(plan)))
 
 
+def teacher_signal(pipeline: Pipeline, dataset: Dataset, at_most: int) -> dict[str, float | None]:
+    """Of fine-tuned teachers `validation_score`, `confidence` and `entropy`, as records have them, by some texts.
+
+    Args:
+        pipeline: With `teacher.finetune: null`.
+        dataset: That of the pipeline.
+        at_most: How many texts of its validation split they are asked about: the first ones.
+
+    Raises:
+        UserError: If the pipeline is not usable, or predictions are not finite.
+    """
+    some = dataset.validation.at([*range(min(at_most, len(dataset.validation)))])
+    plan = make_plan(pipeline, replace(dataset, validation=some))
+    teachers = prepare(plan, {member.name: member.model for member in plan.members})
+    each = [_answers(plan, *both, {"validation": some}) for both in zip(plan.members, teachers, strict=True)]
+    said = (each[0] if len(each) == 1 else _together(plan, each))["validation"]
+    return {
+        "validation_score": plan.task.scores(said)[plan.metric],
+        **metafeatures.of_predictions(said, plan.task),
+    }
+
+
 def _found_out(plan: Plan, teachers: Sequence[Teacher]) -> TeacherScores:
-    each = [_answers(plan, *both) for both in zip(plan.members, teachers, strict=True)]
+    splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
+    each = [_answers(plan, *both, splits) for both in zip(plan.members, teachers, strict=True)]
     together = each[0] if len(each) == 1 else _together(plan, each)
     sizes = [_saved_size(*both) for both in zip(plan.members, teachers, strict=True)]
     return TeacherScores(
@@ -88,10 +112,9 @@ def _scores(plan: Plan, said: Answers) -> dict[str, dict[str, float]]:
     return {name: plan.task.scores(predictions) for name, predictions in said.items()}
 
 
-def _answers(plan: Plan, member: Member, teacher: Teacher) -> Answers:
+def _answers(plan: Plan, member: Member, teacher: Teacher, splits: dict[str, Examples]) -> Answers:
     """What a teacher says of each split, its outputs in the order of the classes."""
     task, model, place = plan.task, teacher.model, member.place
-    splits = {"validation": plan.dataset.validation, "test": plan.dataset.test}
     read = {name: encode([split], plan.classes, task, member.reader) for name, split in splits.items()}
     if task.is_settled and task.threshold(model.config) is None:
         settle(model, read["validation"], task, place)
