@@ -1,5 +1,6 @@
 """What all tests share: where the repository and its neighbour data are, and one thread a process."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,12 @@ LONGEST = ("training", "search", "goal")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take longest first: what comes last one of two workers does alone."""
     items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+    gc.freeze()  # what was imported stays: it is not looked through for garbage again and again
+
+
+def pytest_unconfigure() -> None:
+    """Nor at the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -175,8 +175,8 @@ def dying(function):
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*arguments, **named)
     return call
-if moment == "fsync":
-    os.fsync = dying(os.fsync)
+if moment == "replace":
+    os.replace = dying(os.replace)
 if moment == "teacher":
     FrozenTeacher.__call__ = dying(FrozenTeacher.__call__)
 computed = []
@@ -192,9 +192,9 @@ def started(tiny_bert: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ})
 
 
-@pytest.mark.parametrize(("moment", "after", "done"), [("teacher", 10, 64), ("fsync", 5, 32), ("fsync", 6, 64)])
+@pytest.mark.parametrize(("moment", "after", "done"), [("teacher", 10, 64), ("replace", 5, 32), ("replace", 6, 64)])
 def test_a_killed_build_goes_on_where_it_stopped(tiny_bert: Path, moment: str, after: int, done: int) -> None:
-    """Of two shelves, so that a kill may come between them; the first fsync is of what the entry is about."""
+    """Of two shelves, so that a kill may come between them; the first to be put in place is what the entry is about."""
     assert run_script(SCRIPT, tiny_bert, moment, after).returncode == -signal.SIGKILL
     assert run_script(SCRIPT, tiny_bert, "never", 0).stdout.split()[-1] == str(200 - done)
     assert run_script(SCRIPT, tiny_bert, "never", 0).stdout.split()[-1] == "0"

@@ -23,8 +23,7 @@ def counted(student: Tensor, teacher: Tensor, mask: Tensor | None) -> tuple[Tens
     Raises:
         ValueError: If the shapes differ, or the mask is not one number a row.
     """
-    if student.shape != teacher.shape:
-        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} differ in shape")
+    _check_alike(student, teacher)
     return counted_of_any_width(student, teacher, mask)
 
 
@@ -35,6 +34,18 @@ def counted_of_any_width(student: Tensor, teacher: Tensor, mask: Tensor | None) 
     student, counts = counted_side(student, mask)
     teacher, _ = counted_side(teacher.detach(), mask)
     return student, teacher, counts
+
+
+def counted_difference(student: Tensor, teacher: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Student less teacher, and the mask as numbers: as the sides that `counted` gives, in half the passes."""
+    _check_alike(student, teacher)
+    wide = torch.promote_types(student.dtype, torch.float32)
+    return counted_side(student.to(wide) - teacher.detach(), mask)
+
+
+def _check_alike(student: Tensor, teacher: Tensor) -> None:
+    if student.shape != teacher.shape:
+        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} differ in shape")
 
 
 def smallest_variation(size: Tensor) -> Tensor:

@@ -62,17 +62,20 @@ class FrozenTeacher:
 
     def lengths(self, tokens: Tokens) -> Tensor:
         """[texts]: the length at which it reads each text, whatever stands beside it; it is padded on the right."""
-        magnitude = torch.frexp(tokens.lengths.float()).exponent
+        return self._padded(tokens.lengths)
+
+    def _padded(self, lengths: Tensor) -> Tensor:
+        magnitude = torch.frexp(lengths.float()).exponent
         step = (2 ** magnitude.long() // (2 * LENGTHS_PER_DOUBLING)).clamp(min=1)
-        rounded = -(-tokens.lengths // step) * step
-        return torch.minimum(rounded, tokens.lengths.clamp(min=self.longest))
+        rounded = -(-lengths // step) * step
+        return torch.minimum(rounded, lengths.clamp(min=self.longest))
 
     def questions(self, tokens: Tokens, texts: Sequence[int]) -> list[Question]:
         """A batch of texts, those of one length together; texts that are padded on the left all together."""
         if tokens.pads_left:
             return [(torch.arange(len(texts)), tokens.batch(_filled(texts), tokens.length_of(texts)))]
         chosen = torch.as_tensor(texts)
-        lengths = self.lengths(tokens)[chosen]
+        lengths = self._padded(tokens.lengths[chosen])
         present: list[int] = lengths.unique().tolist()
         groups = [((lengths == length).nonzero().squeeze(-1), length) for length in present]
         return [(rows, tokens.batch(_filled(chosen[rows].tolist()), length)) for rows, length in groups]

@@ -3,10 +3,9 @@
 from typing import Literal
 
 from torch import Tensor
-from torch.nn import functional
 
 from distiller.objectives.intermediate.loss import HiddenLoss, HiddenLossConfig, Level
-from distiller.objectives.rows import counted
+from distiller.objectives.rows import counted_difference
 
 
 class HiddenMSE(HiddenLossConfig):
@@ -26,6 +25,5 @@ class HiddenMSELoss(HiddenLoss):
     """Mean squared error over valid positions and width; equal to TextBrewer's `hid_mse_loss`."""
 
     def forward(self, student_states: Tensor, teacher_states: Tensor, mask: Tensor | None = None) -> Tensor:
-        student, teacher, counts = counted(student_states, teacher_states, mask)
-        values = counts.sum().clamp(min=1.0) * student.shape[-1]
-        return functional.mse_loss(student, teacher, reduction="sum") / values
+        difference, counts = counted_difference(student_states, teacher_states, mask)
+        return difference.square().sum() / (counts.sum().clamp(min=1.0) * difference.shape[-1])
