@@ -44,6 +44,8 @@ FIELDS: dict[str, dict[str, Any]] = {
         "training.learning_rate": 2e-4,
     },
 }
+BEGUN_WITH = {"RTE": "STS-B"}
+"""Pairs that are few, after pairs that are many (Phang et al. 2018, arXiv 1811.01088)."""
 OTHER_QUESTIONS = "XQuAD"
 BASE = """
 teacher: {model: asset:minilm-l6, finetune: {batch_size: 32, learning_rate: 1.0e-4}}
@@ -65,9 +67,7 @@ def main() -> None:
     for name in arguments.only:
         source = SOURCES.get(name, of_glue(name))(arguments.data, arguments.out)
         for seed in range(arguments.seeds):
-            settings = {"seed": seed, "data.source": str(source), **FIELDS[name]}
-            changes = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-            pipeline = Pipeline.from_text(f"data: {{source: {source}}}\n{BASE}", name, changes)
+            pipeline = pipeline_of(name, seed, source, begun_with(name, arguments.data, arguments.out))
             out = arguments.out / name / str(seed)
             record = distill(pipeline, out, resume=True).record
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
@@ -80,6 +80,24 @@ def main() -> None:
 
 
 SIDES = ("teacher", "student")
+
+
+def pipeline_of(name: str, seed: int, source: Path, begun: dict[str, str]) -> Pipeline:
+    """That of a task."""
+    settings = {"seed": seed, "data.source": str(source), **FIELDS[name], **begun}
+    changes = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+    return Pipeline.from_text(f"data: {{source: {source}}}\n{BASE}", name, changes)
+
+
+def begun_with(name: str, folder: Path, out: Path) -> dict[str, str]:
+    """What the teacher of a task was fine-tuned for before, if for anything."""
+    if name not in BEGUN_WITH:
+        return {}
+    before = BEGUN_WITH[name]
+    target = out / "begun-with" / before
+    if not (target / "teacher").exists():
+        training.finetune(pipeline_of(before, 0, of_glue(before)(folder, out), {}), target)
+    return {"teacher.model": str(target / "teacher")}
 
 
 def other_questions(pipeline: Pipeline, folder: Path, out: Path, run: Path) -> list[dict[str, Any]]:

@@ -2,23 +2,30 @@
 
 The store of teacher outputs is built anew by each run, and what that takes is counted. What is not: reading the data,
 loading models, tokenising, evaluation after each epoch. Peak memory is that of the whole of `distill`, evaluation of
-both models included. Accuracy is that of the best epoch on validation; the checkpoint of each epoch is counted.
+both models included. Accuracy is that of the best epoch on validation, which is what is kept, and besides that of the
+last, which is what the others keep; the checkpoint of each epoch is counted.
 """
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from contenders.setting import Result, Setting, serve, watched
 from distiller import Pipeline, distill
+from distiller.training.evaluation import predict
+from distiller.training.examples import encode
+from distiller.training.plan import make_plan
+from distiller.training.trainer import DistillationTrainer
 
 
 def run(setting: Setting, name: str, seed: int, scratch: Path, keeping: AbstractContextManager[None]) -> Result:
     """Distil, and read the measures off the run record."""
     os.environ["DISTILLER_CACHE"] = str(scratch / "cache")
     pipeline = Pipeline.model_validate(content(setting, name, seed))
-    with keeping, watched() as watch:
+    last: list[float] = []
+    with keeping, last_epoch_on_test(pipeline, last), watched() as watch:
         record = distill(pipeline, scratch / "run").record
     store_seconds, train_seconds = record.cost["store_seconds"], record.cost["train_seconds"]
     seconds = store_seconds + train_seconds
@@ -32,7 +39,27 @@ def run(setting: Setting, name: str, seed: int, scratch: Path, keeping: Abstract
         **watch.describe(),
         "peak_memory_mb": record.cost["peak_memory_mb"],
         "accuracy": record.metrics["student"]["test"]["accuracy"],
+        "last_epoch_accuracy": last[-1],
     }
+
+
+@contextmanager
+def last_epoch_on_test(pipeline: Pipeline, accuracies: list[float]) -> Iterator[None]:
+    """Add what the last epoch scores on test, before the best on validation takes its place; nobody's clock runs."""
+    plan = make_plan(pipeline)
+    test = encode([plan.dataset.test], plan.classes, plan.task, plan.student_reader)
+    load_best = DistillationTrainer._load_best_model
+
+    def judged_before(trainer: DistillationTrainer) -> None:
+        student = trainer.accelerator.unwrap_model(trainer.model).student
+        accuracies.append(plan.task.scores(predict(student, test, "training"))["accuracy"])
+        load_best(trainer)
+
+    DistillationTrainer._load_best_model = judged_before
+    try:
+        yield
+    finally:
+        DistillationTrainer._load_best_model = load_best
 
 
 def content(setting: Setting, name: str, seed: int) -> dict[str, Any]:
