@@ -306,9 +306,13 @@ def row(name: str, own: Sequence[Result], ours: dict[int, float]) -> str:
         statistics.median(result[key] for result in own) for key in ("median_step_seconds", "peak_memory_mb")
     )
     accuracy = statistics.mean(result["accuracy"] for result in own)
-    last = statistics.mean(result.get("last_epoch_accuracy", result["accuracy"]) for result in own)
+    # What the others keep is their last; of us older results do not say.
+    last = [
+        result.get("last_epoch_accuracy", None if SCRIPTS[name] == "ours" else result["accuracy"]) for result in own
+    ]
     speed = f"{statistics.median(speeds):.0f} ({min(speeds):.0f} to {max(speeds):.0f})"
-    scores = f"{100 * accuracy:.1f} % | {100 * last:.1f} %"
+    of_last = "" if None in last else f"{100 * statistics.mean(last):.1f} %"
+    scores = f"{100 * accuracy:.1f} % | {of_last}"
     return f"| {name} | {speed} | {ratio} | {1000 * step:.0f} | {memory:.0f} | {scores} |"
 
 

@@ -18,9 +18,10 @@ from conftest import REPOSITORY
 from distiller import Pipeline, assets, data, distill, metafeatures, runs, tasks
 from distiller.metafeatures import encoder
 from distiller.models import StudentConfig
-from distiller.recommend import Subject, subject
+from distiller.recommend import Subject
 from distiller.runs import RunRecord
-from distiller.training import finetune
+from distiller.training import finetune, teacher_scores
+from distiller.training.evaluation import judged
 from tiny_runs import pipeline_of, write_questions, write_things
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -114,17 +115,38 @@ def _check_models(record: RunRecord) -> None:
     assert record.student["size_ratio"] == record.student["parameters"] / teacher["parameters"] < 1
 
 
+def _tuned(asked: Pipeline, folder: Path) -> Pipeline:
+    return asked.replace(teacher={"model": str(finetune(asked, folder)), "finetune": None})
+
+
 @pytest.mark.parametrize("kind", [_classification, _regression, _questions], ids=lambda kind: kind.__name__.strip("_"))
 def test_of_a_fine_tuned_teacher_as_much_is_known_before_a_run(
     kind: Any, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject, "ASKED", 10_000)
-    asked = _small(tiny_bert, **kind(tmp_path))
-    tuned = asked.replace(teacher={"model": str(finetune(asked, tmp_path / "tuned")), "finetune": None})
-    before = Subject.read(tuned)
+    monkeypatch.setattr(teacher_scores, "WORDS_ASKED", 1_000_000)
+    tuned = _tuned(_small(tiny_bert, **kind(tmp_path)), tmp_path / "tuned")
+    before = Subject.read(tuned).context["teacher"]
     recorded = distill(tuned, tmp_path / "out").record.teacher
     for name in ("validation_score", "confidence", "entropy"):
-        assert before.context["teacher"][name] == recorded[name]
+        assert before[name] == pytest.approx(recorded[name], abs=1e-6)
+
+
+def test_it_is_asked_once_about_some_texts_of_all_classes(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is sorted by class; the mapping is one that needs an objective which recommendations bring."""
+    rows = [{"text": f"a {name} {number}", "label": name} for name in ("cat", "dog") for number in range(300)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    source = {"data": {"source": str(tmp_path / "rows.jsonl"), "limit": None}, "mapping": {"type": "last"}}
+    tuned = _tuned(_small(tiny_bert, data=source["data"]), tmp_path / "tuned").replace(mapping=source["mapping"])
+    asked = []
+    monkeypatch.setattr(teacher_scores, "WORDS_ASKED", 60)
+    monkeypatch.setattr(teacher_scores, "judged", lambda *given: asked.append(given[1]) or judged(*given))
+    before = [Subject.read(tuned).context["teacher"] for _ in range(2)]
+    assert before[0] == before[1]
+    [texts] = asked
+    assert len(texts) == 20
+    assert {*map(int, texts.targets)} == {0, 1}
 
 
 def test_of_a_teacher_that_is_still_to_learn_nothing_is_asked(tiny_bert: Path) -> None:

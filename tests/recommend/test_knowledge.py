@@ -7,6 +7,7 @@ import pytest
 
 from distiller import UserError
 from distiller.recommend import knowledge
+from distiller.recommend.known import known_runs
 from recommend_tables import runs
 
 
@@ -79,6 +80,31 @@ def test_runs_of_ones_own_stand_beside_it_and_none_counts_twice(own: Path, tmp_p
     knowledge.add([table(runs(), tmp_path / "a.csv")], own)
     knowledge.add([knowledge.BUILT_IN], own)
     assert len(knowledge.read(None)) == 96 + 480
+
+
+@pytest.mark.parametrize("ids", ["alike", "none"])
+def test_ones_own_may_be_any_table_and_all_its_runs_count(
+    ids: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = runs().assign(id="a") if ids == "alike" else runs().drop(columns="id")
+    monkeypatch.setenv("DISTILLER_KNOWLEDGE", str(table(frame, tmp_path / "own.csv")))
+    assert len(knowledge.read(None)) == 96 + 480
+
+
+def test_of_many_datasets_some_are_named(own: Path) -> None:
+    known = known_runs(runs(datasets=8))
+    assert knowledge.said(known, own) == f"Learned from {len(known)} runs, on {', '.join(known.names[:5])} and 3 more."
+    assert "program" in knowledge.said(known, None)
+
+
+def test_a_knowledge_folder_to_which_nothing_was_added_is_empty(own: Path, tmp_path: Path) -> None:
+    own.mkdir()
+    (own / "knowledge.json").write_text(json.dumps({"version": 1}))
+    assert len(knowledge.read(None)) == 96
+    with pytest.raises(UserError, match="knowledge add"):
+        knowledge.read(own)
+    with pytest.raises(UserError, match="without runs"):
+        knowledge.add([own], tmp_path / "other")
 
 
 def test_another_version_of_ones_own_is_refused(own: Path) -> None:

@@ -26,7 +26,10 @@ def ls(folder: KnowledgeFolder = None) -> None:
 
 @knowledge.command()
 def add(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUNS…", help="Folders of run records, or tables of them.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUNS…", help="Folders of run records, tables of them, or knowledge folders."),
+    ],
     folder: KnowledgeFolder = None,
 ) -> None:
     """Add runs: the next recommendation learns from them too."""

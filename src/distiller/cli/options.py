@@ -20,5 +20,9 @@ DataOf = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that is in --out.")]
 KnowledgeFolder = Annotated[
     Path | None,
-    typer.Option("--knowledge", metavar="DIR", help="Known runs, in place of the usual ones: docs/auto.md."),
+    typer.Option(
+        "--knowledge",
+        metavar="DIR",
+        help="Known runs; else those of the program, and in DISTILLER_KNOWLEDGE or the cache.",
+    ),
 ]

@@ -25,6 +25,8 @@ VERSION_FILE, STUDIES = "knowledge.json", "*.jsonl"
 PLACE = "DISTILLER_KNOWLEDGE"
 BUILT_IN = Path(__file__).parent / "builtin"
 ID = "id"
+NAMED = 5
+"""So many datasets are told by name."""
 COURSE = "metrics.history"
 """Nine tenths of a record, of which recommendations learn nothing."""
 
@@ -74,21 +76,16 @@ def read(folder: Path | None) -> pd.DataFrame:
     """All runs of a knowledge folder, or of any folder or table of run records.
 
     Args:
-        folder: None: those that come with the program, and those in the usual folder.
+        folder: None: those that come with the program, and those in the usual place.
 
     Raises:
         UserError: If there are none, or it is of another version.
     """
-    if folder is None:
-        return _frame(*places(folder)).drop_duplicates(ID, ignore_index=True)
-    _check_version(folder)
-    if folder.is_dir() and _studies(folder):
-        return _frame(folder)
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        raise UserError(
-            str(folder), "holds no known runs; add some with `distiller knowledge add RUNS…`, or name --knowledge"
-        )
-    return load(folder)
+    if folder is not None:
+        return _read(folder)
+    built_in, *others = [_read(place) for place in places(None)]
+    own = [frame[~frame[ID].isin(built_in[ID])] if ID in frame else frame for frame in others]
+    return pd.concat([built_in, *own], ignore_index=True)
 
 
 def places(folder: Path | None) -> list[Path]:
@@ -97,15 +94,17 @@ def places(folder: Path | None) -> list[Path]:
         return [folder]
     own = knowledge_folder()
     _check_version(own)
-    return [BUILT_IN, *([own] if _studies(own) else [])]
+    return [BUILT_IN] if _is_empty(own) else [BUILT_IN, own]
 
 
 def said(known: Known, folder: Path | None) -> str:
     """What was learned from, in a sentence."""
-    found = f"Learned from {len(known)} runs on {len(known.names)} datasets"
+    beyond = len(known.names) - NAMED
+    names = f"{', '.join(known.names[:NAMED])}{f' and {beyond} more' if beyond > 0 else ''}"
+    found = f"Learned from {len(known)} runs, on {names}"
     if places(folder) == [BUILT_IN]:
-        return f"{found}, which come with the program: add runs of your own with `distiller knowledge add RUNS…`."
-    return f"{found}: `distiller knowledge ls` lists them."
+        return f"{found}. They come with the program: add runs of your own with `distiller knowledge add RUNS…`."
+    return f"{found}."
 
 
 def listing(frame: pd.DataFrame) -> pd.DataFrame:
@@ -136,13 +135,33 @@ def _studies(folder: Path) -> list[Path]:
     return sorted(folder.glob(STUDIES)) if folder.is_dir() else []
 
 
+def _read(folder: Path) -> pd.DataFrame:
+    _check_version(folder)
+    if folder.is_dir() and _studies(folder):
+        return _frame(folder)
+    if _is_empty(folder):
+        raise UserError(
+            str(folder), "holds no known runs; add some with `distiller knowledge add RUNS…`, or name --knowledge"
+        )
+    return load(folder)
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether nothing is there, or a knowledge folder to which nothing was added."""
+    return not folder.exists() or (folder.is_dir() and not {path.name for path in folder.iterdir()} - {VERSION_FILE})
+
+
 def _parts(path: Path) -> list[Path]:
     """The studies of a knowledge folder; of anything else itself."""
-    return (_studies(path) if (path / VERSION_FILE).exists() else []) or [path]
+    if not (path / VERSION_FILE).exists():
+        return [path]
+    if not _studies(path):
+        raise UserError(str(path), "is a knowledge folder without runs; name one that has some, or folders of runs")
+    return _studies(path)
 
 
-def _frame(*folders: Path) -> pd.DataFrame:
-    first, *others = [study for folder in folders for study in _studies(folder)]
+def _frame(folder: Path) -> pd.DataFrame:
+    first, *others = _studies(folder)
     return load(first, *others)
 
 

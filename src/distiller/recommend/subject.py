@@ -14,8 +14,6 @@ from distiller.data import Dataset
 from distiller.pipeline import Pipeline
 from distiller.runs import flat
 
-ASKED = 256
-"""So many texts take a teacher of twelve layers two seconds."""
 LAYERS = re.compile(r"\d+(,\d+)*")
 
 
@@ -74,7 +72,7 @@ class Subject:
             "teacher": {"model": base.teacher.name, **described[0], "parameters": parameters},
         }
         if base.teacher.finetune is None:
-            context["teacher"] |= training.teacher_signal(base, dataset, ASKED)
+            context["teacher"] |= training.teacher_signal(base, dataset)
         return cls(base, dataset, teacher, context)
 
     def describe(self, pipelines: Sequence[Pipeline]) -> pd.DataFrame:

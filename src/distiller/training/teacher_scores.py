@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 
 from distiller import metafeatures, models
@@ -24,6 +25,9 @@ from distiller.training.teacher import Teacher, prepare
 from distiller.version import __version__
 
 SIZE = "size_mb"
+WORDS_ASKED = 4096
+"""Of one who asks for a recommendation: a teacher of twelve layers reads them in seconds."""
+ASKED_WITH = {"task", "seed", "metric", "data", "teacher", "student"}
 Answers = dict[str, Predictions]
 """By split."""
 
@@ -71,21 +75,40 @@ def scores_of_teachers(pipeline: Pipeline) -> tuple[str, TeacherScores]:
     return plan.metric, teacher_scores(plan, prepare(plan, inputs.fingerprints(plan)))
 
 
-def teacher_signal(pipeline: Pipeline, dataset: Dataset, at_most: int) -> dict[str, float | None]:
+def teacher_signal(pipeline: Pipeline, dataset: Dataset) -> dict[str, float | None]:
     """Of fine-tuned teachers `validation_score`, `confidence` and `entropy`, as records have them, by some texts.
 
+    Some of the validation split are drawn, as many as have 4096 words together; what is found is kept.
+
     Args:
-        pipeline: With `teacher.finetune: null`.
+        pipeline: With `teacher.finetune: null`; of it data, task, metric and teacher matter.
         dataset: That of the pipeline.
-        at_most: How many texts of its validation split they are asked about: the first ones.
 
     Raises:
-        UserError: If the pipeline is not usable, or predictions are not finite.
+        UserError: If the teacher is not usable, or its predictions are not finite.
     """
-    some = dataset.validation.at([*range(min(at_most, len(dataset.validation)))])
-    plan = make_plan(pipeline, replace(dataset, validation=some))
+    asked = Pipeline.model_validate(pipeline.model_dump(include=ASKED_WITH))
+    plan = make_plan(asked, replace(dataset, validation=_some(dataset.validation, pipeline.seed)))
     teachers = prepare(plan, {member.name: member.model for member in plan.members})
-    each = [_answers(plan, *both, {"validation": some}) for both in zip(plan.members, teachers, strict=True)]
+    path = cache_folder() / "scores" / f"{_key(plan, teachers)}.signal.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        signal = _signal(plan, teachers)
+    write_json(path, signal)
+    return signal
+
+
+def _some(examples: Examples, seed: int) -> Examples:
+    """Whatever their order in the source, where those of one class often stand together."""
+    order = np.random.default_rng(seed).permutation(len(examples)).tolist()
+    words = np.cumsum([sum(len(text.split()) for text in examples.texts[place]) for place in order])
+    return examples.at(order[: max(1, int((words <= WORDS_ASKED).sum()))])
+
+
+def _signal(plan: Plan, teachers: Sequence[Teacher]) -> dict[str, float | None]:
+    splits = {"validation": plan.dataset.validation}
+    each = [_answers(plan, *both, splits) for both in zip(plan.members, teachers, strict=True)]
     said = (each[0] if len(each) == 1 else _together(plan, each))["validation"]
     return {
         "validation_score": plan.task.scores(said)[plan.metric],
