@@ -2,7 +2,8 @@
 
 WNUT-17 has its official splits; RTE, MRPC and STS-B are judged on their official development sets, since GLUE keeps
 the labels of its tests: there the best epoch is chosen on a tenth of the training set. The teacher is MiniLM, the
-student its layers 0, 2 and 4 as they were fine-tuned, taught by logits and hidden states. Of SQuAD v2 there is half of
+student its layers 0, 2 and 4 as they were fine-tuned, taught by logits and hidden states. RTE has few pairs: its teacher
+learns STS-B first, and its student learns from the pairs of STS-B and MRPC too. Of SQuAD v2 there is half of
 the development set: four fifths of its articles, drawn with a seed, are trained on, the others are the test; and the
 same models answer the questions of XQuAD, all of which have an answer. Finished runs are reused.
 
@@ -26,13 +27,7 @@ WNUT = {"train": "wnut17train.conll", "validation": "emerging.dev.conll", "test"
 PAIR = {"validation": None, "test": "validation"}
 FIELDS: dict[str, dict[str, Any]] = {
     "WNUT-17": {"task": "token-classification", "teacher.finetune.epochs": 6, "training.epochs": 10},
-    "RTE": {
-        "data.splits": PAIR,
-        "teacher.finetune.epochs": 12,
-        "teacher.finetune.learning_rate": 4e-5,
-        "teacher.finetune.batch_size": 16,
-        "training.epochs": 10,
-    },
+    "RTE": {"data.splits": PAIR, "teacher.finetune.epochs": 8, "training.epochs": 4},
     "MRPC": {"data.splits": PAIR, "teacher.finetune.epochs": 4, "training.epochs": 8},
     "STS-B": {"task": "regression", "data.splits": PAIR, "teacher.finetune.epochs": 4, "training.epochs": 8},
     "SQuAD v2": {
@@ -46,6 +41,8 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 BEGUN_WITH = {"RTE": "STS-B"}
 """Pairs that are few, after pairs that are many (Phang et al. 2018, arXiv 1811.01088)."""
+FURTHER_PAIRS = {"RTE": {"STS-B": "numbers", "MRPC": "classes"}}
+"""What the student learns from besides, without labels; and what these are there."""
 OTHER_QUESTIONS = "XQuAD"
 BASE = """
 teacher: {model: asset:minilm-l6, finetune: {batch_size: 32, learning_rate: 1.0e-4}}
@@ -97,7 +94,18 @@ def begun_with(name: str, folder: Path, out: Path) -> dict[str, str]:
     target = out / "begun-with" / before
     if not (target / "teacher").exists():
         training.finetune(pipeline_of(before, 0, of_glue(before)(folder, out), {}), target)
-    return {"teacher.model": str(target / "teacher")}
+    return {"teacher.model": str(target / "teacher"), "data.unlabelled": str(further_pairs(name, folder, out))}
+
+
+def further_pairs(name: str, folder: Path, out: Path) -> Path:
+    """The training pairs of other tasks, of which the teacher alone says what they are."""
+    path = out / "begun-with" / f"pairs-for-{name}.csv"
+    rows: list[tuple[str, ...]] = []
+    for other, kind in FURTHER_PAIRS[name].items():
+        found = data.load(data.DataConfig(source=str(of_glue(other)(folder, out)), splits=PAIR), kind, 0)
+        rows += [*found.train.texts, *found.validation.texts]
+    pd.DataFrame(rows, columns=["sentence1", "sentence2"]).to_csv(path, index=False)
+    return path
 
 
 def other_questions(pipeline: Pipeline, folder: Path, out: Path, run: Path) -> list[dict[str, Any]]:
