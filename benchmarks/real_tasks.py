@@ -2,8 +2,8 @@
 
 WNUT-17 has its official splits; RTE, MRPC and STS-B are judged on their official development sets, since GLUE keeps
 the labels of its tests: there the best epoch is chosen on a tenth of the training set. The teacher is MiniLM, the
-student its layers 0, 2 and 4 as they were fine-tuned, taught by logits and hidden states. RTE has few pairs: its teacher
-learns STS-B first, and its student learns from the pairs of STS-B and MRPC too. Of SQuAD v2 there is half of
+student its layers 0, 2 and 4 as they were fine-tuned, taught by logits and hidden states. RTE has few pairs: its
+teacher learns STS-B first, and its student learns from the pairs of STS-B and MRPC too. Of SQuAD v2 there is half of
 the development set: four fifths of its articles, drawn with a seed, are trained on, the others are the test; and the
 same models answer the questions of XQuAD, all of which have an answer. Finished runs are reused.
 
