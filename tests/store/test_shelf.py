@@ -108,7 +108,7 @@ import torch
 from distiller.store.shelf import Shelf
 shelf = Shelf(Path(sys.argv[1]))
 shelf.add([b"a" * 16], [torch.tensor([2])], [torch.ones(2, 3)])
-os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 shelf.add([b"b" * 16], [torch.tensor([2])], [torch.ones(2, 3)])
 """
 
@@ -122,11 +122,11 @@ def test_a_writer_that_is_killed_leaves_the_shards_before_and_nothing_of_its_own
 
 
 def test_no_room_leaves_nothing_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: int) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, os.strerror(28))
 
     shelf = Shelf(tmp_path)
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
         shelf.add(digests("a"), *in_one_part(0, [2]))
     assert [*tmp_path.iterdir()] == []
