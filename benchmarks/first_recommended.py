@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
 
 from distiller import Pipeline, Recommender, distill
 from distiller.runs import RunRecord
 from distiller.search.point import pipeline_at
-from study import DATASETS, best_on_average, study
+from study import DATASETS, against, best_on_average, study
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "study"
 FIRST, AVERAGE, LABELS = "first recommended", "best on average of the others", "labels alone"
@@ -42,10 +41,14 @@ def main() -> None:
                 asked = pipeline.replace(training=pipeline.training.replace(seed=seed))
                 record = distill(asked, out, resume=True).record
                 shutil.rmtree(out / "checkpoints", ignore_errors=True)
-                retention.setdefault(name, {}).setdefault(dataset, []).append(100 * (record.retention or 0.0))
+                retention.setdefault(name, {}).setdefault(dataset, []).append(record.retention or 0.0)
     print(table(retention))
+    means = {
+        name: {dataset: float(np.mean(each)) for dataset, each in of_each.items()}
+        for name, of_each in retention.items()
+    }
     for other in (AVERAGE, LABELS):
-        print(against(retention[FIRST], retention[other], other))
+        print(against(means[FIRST], means[other], other))
 
 
 def contenders(runs: pd.DataFrame, folder: Path, dataset: str) -> dict[str, Pipeline]:
@@ -70,20 +73,12 @@ def tried(folder: Path, point: str) -> Pipeline:
 
 def table(retention: dict[str, dict[str, list[float]]]) -> str:
     """Markdown: the mean over seeds, least and most."""
-    lines = ["| retention on test, % | " + " | ".join(DATASETS) + " | mean |", "|---|" + "---|" * (len(DATASETS) + 1)]
+    lines = ["| retention on test | " + " | ".join(DATASETS) + " | mean |", "|---|" + "---|" * (len(DATASETS) + 1)]
     for name, of_each in retention.items():
-        cells = [f"{np.mean(each):.1f} ({min(each):.1f} to {max(each):.1f})" for each in of_each.values()]
+        cells = [f"{np.mean(each):.1%} ({min(each):.1%} to {max(each):.1%})" for each in of_each.values()]
         mean = np.mean([np.mean(each) for each in of_each.values()])
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {mean:.1f} |")
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {mean:.1%} |")
     return "\n".join(lines)
-
-
-def against(ours: dict[str, list[float]], other: dict[str, list[float]], title: str) -> str:
-    """The mean difference over datasets, of means over seeds, with its interval by pairs."""
-    difference = np.array([np.mean(ours[name]) - np.mean(other[name]) for name in DATASETS])
-    half = student_t.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / np.sqrt(len(difference))
-    mean = difference.mean()
-    return f"First recommended against {title}: {mean:+.1f} points [{mean - half:.1f}, {mean + half:.1f}], n = 4."
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def main() -> None:
     for name in arguments.only:
         source = SOURCES.get(name, of_glue(name))(arguments.data, arguments.out)
         for seed in range(arguments.seeds):
-            pipeline = pipeline_of(name, seed, source, begun_with(name, arguments.data, arguments.out))
+            pipeline = pipeline_of(name, seed, source, of_other_tasks(name, arguments.data, arguments.out))
             out = arguments.out / name / str(seed)
             record = distill(pipeline, out, resume=True).record
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
@@ -79,15 +79,15 @@ def main() -> None:
 SIDES = ("teacher", "student")
 
 
-def pipeline_of(name: str, seed: int, source: Path, begun: dict[str, str]) -> Pipeline:
+def pipeline_of(name: str, seed: int, source: Path, further: dict[str, str]) -> Pipeline:
     """That of a task."""
-    settings = {"seed": seed, "data.source": str(source), **FIELDS[name], **begun}
+    settings = {"seed": seed, "data.source": str(source), **FIELDS[name], **further}
     changes = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
     return Pipeline.from_text(f"data: {{source: {source}}}\n{BASE}", name, changes)
 
 
-def begun_with(name: str, folder: Path, out: Path) -> dict[str, str]:
-    """What the teacher of a task was fine-tuned for before, if for anything."""
+def of_other_tasks(name: str, folder: Path, out: Path) -> dict[str, str]:
+    """Fields of a task whose teacher begins with another, and whose student reads the pairs of others; else none."""
     if name not in BEGUN_WITH:
         return {}
     before = BEGUN_WITH[name]

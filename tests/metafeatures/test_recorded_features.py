@@ -137,8 +137,8 @@ def test_it_is_asked_once_about_some_texts_of_all_classes(
     """A file that is sorted by class; the mapping is one that needs an objective which recommendations bring."""
     rows = [{"text": f"a {name} {number}", "label": name} for name in ("cat", "dog") for number in range(300)]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    source = {"data": {"source": str(tmp_path / "rows.jsonl"), "limit": None}, "mapping": {"type": "last"}}
-    tuned = _tuned(_small(tiny_bert, data=source["data"]), tmp_path / "tuned").replace(mapping=source["mapping"])
+    learned = _small(tiny_bert, data={"source": str(tmp_path / "rows.jsonl"), "limit": None})
+    tuned = _tuned(learned, tmp_path / "tuned").replace(mapping={"type": "last"})
     asked = []
     monkeypatch.setattr(teacher_scores, "WORDS_ASKED", 60)
     monkeypatch.setattr(teacher_scores, "judged", lambda *given: asked.append(given[1]) or judged(*given))
