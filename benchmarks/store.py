@@ -1,8 +1,9 @@
 """How fast the store of teacher outputs is built, beside a bare loop of the teacher over the very same batches.
 
 The teacher and the texts are those that `speed.py` has prepared in the same `--out`. The bare loop is what remains if
-nothing is cut, kept, hashed or written: the bfloat16 teacher's forward pass with hidden states, on batches that lie
-ready. Both take turns in one process; each build is into an empty store.
+nothing is cut, kept, hashed or written: the forward pass with hidden states of the bfloat16 teacher as transformers has
+it, on batches that lie ready. The second loop is of the teacher as the store asks it, with its weights in the order in
+which the processor multiplies them. All take turns in one process; each build is into an empty store.
 
     python benchmarks/store.py --out runs/speed
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from contenders.setting import Setting
 from distiller import models
@@ -27,6 +29,8 @@ from distiller.store import FrozenTeacher, TeacherOutputs
 from distiller.tasks import Tokens, tokenize
 from distiller.training.memory import freed_memory_reused
 from speed import prepared
+
+BARE, BUILDING = "bare loop", "building the store"
 
 
 def main() -> None:
@@ -46,18 +50,25 @@ def main() -> None:
     distinct = len({*digests})
     with tempfile.TemporaryDirectory() as folder, freed_memory_reused():
         place = Path(folder) / "store"
-        bare = bare_loop(frozen, tokens, digests, place)
-        times = []
+        asked = batches(frozen, tokens, digests, place)
+        plain = models.load_classifier(setting.teacher, {}, "teacher", seed=0).to(frozen.dtype).eval()
+        measured: dict[str, Callable[[], None]] = {
+            BARE: lambda: loop(plain, asked),
+            "the same, weights laid out": lambda: loop(frozen.model, asked),
+            BUILDING: lambda: build(frozen, tokens, digests, place),
+        }
+        times: dict[str, list[float]] = {name: [] for name in measured}
         for _ in range(arguments.repeats):
             shutil.rmtree(place)
-            times.append((seconds(bare), seconds(lambda: build(frozen, tokens, digests, place))))
-    loops, builds = zip(*times, strict=True)
-    share = statistics.median(loop / building for loop, building in times)
+            for name, work in measured.items():
+                times[name].append(seconds(work))
     print("| | texts a second, median (least to most) |\n|---|---|")
-    for name, measured in (("bare loop", loops), ("building the store", builds)):
-        speeds = [distinct / one for one in measured]
+    for name, found in times.items():
+        speeds = [distinct / one for one in found]
         print(f"| {name} | {statistics.median(speeds):.0f} ({min(speeds):.0f} to {max(speeds):.0f}) |")
-    print(f"\nbuilding runs at {100 * share:.1f} % of the speed of the bare loop")
+    for name in [*measured][:-1]:
+        share = statistics.median(one / building for one, building in zip(times[name], times[BUILDING], strict=True))
+        print(f"\n{BUILDING} runs at {100 * share:.1f} % of the speed of: {name}")
 
 
 def teacher_of(setting: Setting) -> FrozenTeacher:
@@ -66,19 +77,20 @@ def teacher_of(setting: Setting) -> FrozenTeacher:
     return FrozenTeacher.of(model, Reading("hidden_states", (0, 2, 4, 6)), "bfloat16", longest=512)
 
 
-def bare_loop(frozen: FrozenTeacher, tokens: Tokens, digests: list[bytes], folder: Path) -> Callable[[], None]:
-    """The forward passes that building makes, without anything else."""
+def batches(frozen: FrozenTeacher, tokens: Tokens, digests: list[bytes], folder: Path) -> list[dict[str, Any]]:
+    """What building asks the teacher."""
     asked: list[dict[str, Any]] = []
     hook = frozen.model.register_forward_pre_hook(lambda _, __, inputs: asked.append(inputs), with_kwargs=True)
     build(frozen, tokens, digests, folder)
     hook.remove()
+    return asked
 
-    @torch.no_grad()
-    def loop() -> None:
-        for inputs in asked:
-            frozen.model(**inputs)
 
-    return loop
+@torch.no_grad()
+def loop(model: PreTrainedModel, asked: list[dict[str, Any]]) -> None:
+    """The forward passes that building makes, without anything else."""
+    for inputs in asked:
+        model(**inputs)
 
 
 def build(frozen: FrozenTeacher, tokens: Tokens, digests: list[bytes], folder: Path) -> None:

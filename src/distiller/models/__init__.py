@@ -33,6 +33,7 @@ from distiller.models.loading import (
     seeded,
     tokenizer_fingerprint,
 )
+from distiller.models.packing import pack
 from distiller.models.saving import save
 from distiller.models.student import build_student, check_layers, cut, described, outline
 
@@ -69,6 +70,7 @@ __all__ = [
     "longest_text",
     "measure",
     "outline",
+    "pack",
     "quiet",
     "read",
     "same_tokenizer",

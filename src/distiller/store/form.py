@@ -120,8 +120,10 @@ def _one_row(content: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _positions(content: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    # Texts of one length have no padding, and nothing is copied then.
-    return valid.sum(dim=1), content.flatten(0, 1) if bool(valid.all()) else content[valid]
+    rows = content.flatten(0, 1)
+    if not bool(valid.all()):  # texts of one length have no padding, and nothing is copied then
+        rows = rows.index_select(0, valid.flatten().nonzero().squeeze(-1))
+    return valid.sum(dim=1), rows
 
 
 def _restored(column: Column, reading: Reading, texts: Sequence[int], length: int) -> Tensor:

@@ -47,8 +47,11 @@ class FrozenTeacher:
         asked = getattr(torch, dtype)
         if reading is not None and reading.kind == "attention_scores":
             reading = replace(reading, kind="attention_maps")  # of which scores are made where they are used
-        model = teacher if asked is torch.float32 or not has_bfloat16() else copy.deepcopy(teacher).to(asked)
-        return cls(model.eval(), reading, asked, longest)
+        if asked is torch.float32 or not has_bfloat16():
+            return cls(teacher.eval(), reading, asked, longest)
+        model = copy.deepcopy(teacher).to(asked).eval()
+        models.pack(model)
+        return cls(model, reading, asked, longest)
 
     @property
     def precision(self) -> str:
@@ -77,6 +80,8 @@ class FrozenTeacher:
         chosen = torch.as_tensor(texts)
         lengths = self._padded(tokens.lengths[chosen])
         present: list[int] = lengths.unique().tolist()
+        if len(present) == 1:
+            return [(torch.arange(len(texts)), tokens.batch(_filled(texts), present[0]))]
         groups = [((lengths == length).nonzero().squeeze(-1), length) for length in present]
         return [(rows, tokens.batch(_filled(chosen[rows].tolist()), length)) for rows, length in groups]
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -27,6 +28,8 @@ ABOUT = "about.json"
 LOCK = ".lock"
 TEXTS_PER_SHARD = 2048
 BYTES_PER_SHARD = 256e6
+WRITERS = 2
+"""Shelves that are written to at once."""
 
 
 def store_folder() -> Path:
@@ -150,11 +153,14 @@ class TeacherOutputs:
     def _keep(self, batches: list[Batch]) -> None:
         """Write a shard to each shelf that lacks any of them; a killed process may have reached only some shelves."""
         digests = [digest for batch in batches for digest in batch.digests]
-        for name, shelf in self._shelves.items():
-            if not shelf.lacking(digests):
-                continue
+
+        def add(name: str) -> None:
             lengths, values = zip(*(batch.outputs[name] for batch in batches), strict=True)
-            shelf.add(digests, [part.cpu() for part in lengths], [part.cpu() for part in values])
+            self._shelves[name].add(digests, [part.cpu() for part in lengths], [part.cpu() for part in values])
+
+        with ThreadPoolExecutor(WRITERS) as pool:
+            for _ in pool.map(add, [name for name, shelf in self._shelves.items() if shelf.lacking(digests)]):
+                pass
 
     @contextmanager
     def _alone(self, waiting: Callable[[], None]) -> Iterator[None]:

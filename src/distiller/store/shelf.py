@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import safetensors
@@ -80,15 +81,14 @@ class Shelf:
         of_inputs = torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8).view(-1, DIGEST_BYTES)
         parts = as_file({"lengths": lengths, "values": values, "digests": [of_inputs]})
         hashed = xxhash.xxh3_128()
-        for part in parts:
-            hashed.update(part)
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{hashed.hexdigest()}{SUFFIX}"
         descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".unfinished.")
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                for part in parts:
-                    stream.writelines(_pieces(part))
+                for piece in chain.from_iterable(map(_pieces, parts)):
+                    hashed.update(piece)
+                    stream.write(piece)  # from the processor's cache, where it is since it was summed up
+            path = self.folder / f"{hashed.hexdigest()}{SUFFIX}"
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

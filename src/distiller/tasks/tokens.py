@@ -156,8 +156,11 @@ class Tokens:
         before = len(position) - own if self.pads_left else torch.zeros_like(own)
         position = position - before
         valid = (position >= 0) & (position < own)
-        index = torch.where(valid, self._starts[chosen].unsqueeze(-1) + position, 0)
-        batch = {name: torch.where(valid, all_[index], self.padding[name]) for name, all_ in self.inputs.items()}
+        index = (self._starts[chosen].unsqueeze(-1) + position).masked_fill_(~valid, 0)
+        batch = {
+            name: all_.index_select(0, index.view(-1)).view(index.shape).masked_fill_(~valid, self.padding[name])
+            for name, all_ in self.inputs.items()
+        }
         if self.words is None:
             return batch
         return {**batch, WORDS: self.words.places(texts, before), **self.words.answer_places(texts, before)}

@@ -8,6 +8,7 @@ them in one product, when somebody looks at them. Gradients are the same, and so
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -28,11 +29,13 @@ class SeenRows(nn.Embedding):
     rest: Tensor
     place: Tensor
     lost: Tensor
+    gradient: "RowGradient"
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is the base class's
         place = self.place[input]
         if self.training:
-            return functional.embedding(place, self.weight, self.padding_idx)
+            rows: Tensor = _LookedUp.apply(self.weight, place, self.padding_idx, self.gradient)  # type: ignore[no-untyped-call]
+            return rows
         beyond = place - len(self.weight)
         seen = functional.embedding(place.clamp(max=len(self.weight) - 1), self.weight)
         others = functional.embedding(beyond.clamp(min=0), self.rest) * (1 - self.lost)
@@ -52,6 +55,46 @@ class SeenRows(nn.Embedding):
             self.lost.add_((1 - self.lost) * (group["lr"] * group["weight_decay"]))
 
         optimizer.register_step_post_hook(decay)
+
+
+@dataclass
+class RowGradient:
+    """A gradient [rows, width] that is zero but for the rows of one step; only these are cleared for the next."""
+
+    values: Tensor | None = None
+    rows: list[Tensor] = field(default_factory=list)
+
+    def add(self, weight: nn.Parameter, place: Tensor, gradient: Tensor) -> None:
+        """Add to `weight.grad` the gradient [..., width] of the rows that were looked up, [...]."""
+        if self.values is None:
+            self.values = torch.zeros_like(weight)
+        if weight.grad is None:
+            for rows in self.rows:
+                self.values.index_fill_(0, rows, 0)
+            self.rows.clear()
+            weight.grad = self.values
+        rows, which = place.unique(return_inverse=True)
+        of_rows = torch.ops.aten.embedding_dense_backward(gradient, which, len(rows), -1, False)  # noqa: FBT003
+        self.rows.append(rows)
+        weight.grad.index_add_(0, rows, of_rows.to(weight.dtype))
+
+
+class _LookedUp(torch.autograd.Function):
+    """`functional.embedding`, whose backward pass fills no table with zeros."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: nn.Parameter, place: Tensor, padding: int | None, gradient: RowGradient) -> Tensor:
+        ctx.save_for_backward(place)
+        ctx.weight, ctx.padding, ctx.gradient = weight, padding, gradient
+        return functional.embedding(place, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, None]:
+        (place,), (gradient,) = ctx.saved_tensors, gradients
+        if ctx.padding is not None:
+            gradient = gradient.masked_fill((place == ctx.padding).unsqueeze(-1), 0)
+        ctx.gradient.add(ctx.weight, place, gradient)
+        return None, None, None, None
 
 
 @contextmanager
@@ -99,6 +142,7 @@ def _cut(embedding: nn.Embedding, seen: Tensor) -> None:
     place[order] = torch.arange(len(order), device=order.device)
     embedding.__class__ = SeenRows  # it stays where it is in the model, under its name
     embedding.weight = nn.Parameter(table[seen])
+    cast("SeenRows", embedding).gradient = RowGradient()
     embedding.register_buffer("rest", table[~chosen], persistent=False)
     embedding.register_buffer("place", place, persistent=False)
     embedding.register_buffer("lost", torch.zeros((), device=table.device))
@@ -110,6 +154,6 @@ def _restore(embedding: SeenRows) -> None:
     table = embedding.whole()
     if embedding.padding_idx is not None:
         embedding.padding_idx = int((embedding.place == embedding.padding_idx).nonzero())
-    del embedding.rest, embedding.place, embedding.lost
+    del embedding.rest, embedding.place, embedding.lost, embedding.gradient
     embedding.__class__ = nn.Embedding  # type: ignore[assignment]
     embedding.weight = nn.Parameter(table)
