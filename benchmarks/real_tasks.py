@@ -27,7 +27,13 @@ WNUT = {"train": "wnut17train.conll", "validation": "emerging.dev.conll", "test"
 PAIR = {"validation": None, "test": "validation"}
 FIELDS: dict[str, dict[str, Any]] = {
     "WNUT-17": {"task": "token-classification", "teacher.finetune.epochs": 6, "training.epochs": 10},
-    "RTE": {"data.splits": PAIR, "teacher.finetune.epochs": 8, "training.epochs": 4},
+    "RTE": {
+        "data.splits": PAIR,
+        "teacher.finetune.epochs": 10,
+        "teacher.finetune.batch_size": 16,
+        "teacher.finetune.learning_rate": 4e-5,
+        "training.epochs": 4,
+    },
     "MRPC": {"data.splits": PAIR, "teacher.finetune.epochs": 4, "training.epochs": 8},
     "STS-B": {"task": "regression", "data.splits": PAIR, "teacher.finetune.epochs": 4, "training.epochs": 8},
     "SQuAD v2": {
