@@ -254,6 +254,15 @@ def test_a_search_that_began_without_the_prior_goes_on_without_it(
     assert not (tmp_path / "out" / "prior.json").exists()
 
 
+def test_a_search_that_began_without_the_prior_cannot_ask_what_a_trial_is_worth(
+    search_file: Written, known: Path, own_cache: Path, tmp_path: Path
+) -> None:
+    given = {"space": OF_RUNS, "knowledge": str(known), "warm": 1, "confirm": None, "trials": 1}
+    search(search_file(**given, sampler="tpe"), tmp_path / "out")
+    with pytest.raises(UserError, match="the search began with sampler: tpe, and goes on with it, but worth asks"):
+        search(search_file(**given, worth=0.1), tmp_path / "out")
+
+
 def test_a_search_ends_with_a_line_when_no_trial_is_worth_its_time(
     search_file: Written, known: Path, own_cache: Path, tmp_path: Path
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from distiller.recommend import Recommender, Subject
 from distiller.runs import load
 from distiller.search.point import pipeline_at
 from distiller.search.warm import Foretelling
+from distiller.training import finetune
 from recommend_tables import runs
+from tiny_runs import pipeline_of
 
 SPACE = {
     "objective.intermediate.type": [None, "mi", "mse", "cos", "pkd"],
@@ -65,6 +68,25 @@ def test_a_search_begins_with_them_and_goes_on_with_the_same_though_more_is_know
     search(again, tmp_path / "found")
     assert yaml.safe_load((tmp_path / "found" / "search.yaml").read_text())["first"] == began
     assert len(load(tmp_path / "found" / "runs")) == 3
+
+
+def test_a_teacher_that_is_fine_tuned_is_asked_how_sure_it_is_once_and_for_all_trials(
+    search_file: Callable[..., Path], known: Path, tiny_bert: Path, own_cache: Path, tmp_path: Path
+) -> None:
+    finetune(pipeline_of(tiny_bert), tmp_path / "ready")
+    given = {"space": SPACE, "knowledge": str(known), "warm": 2, "confirm": None}
+    of_base = {"teacher": {"model": str(tmp_path / "ready" / "teacher"), "finetune": None}}
+    search(search_file(of_base, **given, trials=2), tmp_path / "found")
+    (said,) = (own_cache / "scores").glob("*.signal.json")
+    asked = said.stat().st_mtime_ns
+    search(search_file(of_base, **given, trials=3), tmp_path / "found")
+    frame = load(tmp_path / "found" / "runs")
+    assert len(frame) == 3
+    assert (
+        frame["teacher.confidence"].tolist()
+        == [pytest.approx(json.loads(said.read_text())["confidence"], rel=1e-4)] * 3
+    )
+    assert said.stat().st_mtime_ns == asked
 
 
 def test_knowledge_that_is_none_is_refused_before_anything_is_written(

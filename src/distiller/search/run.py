@@ -80,7 +80,13 @@ def _with_sampler(config: SearchConfig, out: Path) -> SearchConfig:
         return config
     before = yaml.safe_load((out / GIVEN).read_text(encoding="utf-8")) if (out / GIVEN).exists() else None
     began = before.get("sampler") if isinstance(before, dict) and "study" in before else None
-    return validated(SearchConfig, {**config.model_dump(), "sampler": began or config.chosen_sampler}, str(out / GIVEN))
+    try:
+        return validated(
+            SearchConfig, {**config.model_dump(), "sampler": began or config.chosen_sampler}, str(out / GIVEN)
+        )
+    except UserError as error:
+        went_on = f"the search began with sampler: {began}, and goes on with it"
+        raise UserError(error.place, f"{went_on}, but {error.mend}; or name another --out") from None
 
 
 def _with_knowledge(config: SearchConfig, base: Pipeline, space: Space, out: Path) -> tuple[SearchConfig, Prior | None]:
