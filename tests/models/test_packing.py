@@ -1,16 +1,24 @@
 """Weights in the processor's own order: the same numbers to the last bit."""
 
 import copy
+import gc
+import weakref
 
 import pytest
 import torch
+from torch import nn
 
 from architectures import ARCHITECTURES, INPUTS, drawn
 from distiller import models
+from distiller.models.packing import PackedLinear
 
 PACKS = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
+needs_onednn = pytest.mark.skipif(not PACKS, reason="this processor multiplies in bfloat16 without oneDNN")
+
+
+@needs_onednn
 @torch.no_grad()
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_packed_model_says_the_same(architecture: str) -> None:
@@ -22,7 +30,32 @@ def test_a_packed_model_says_the_same(architecture: str) -> None:
     assert all(map(torch.equal, found.hidden_states, expected.hidden_states))
 
 
-@pytest.mark.skipif(not PACKS, reason="this processor multiplies in bfloat16 without oneDNN")
+@needs_onednn
+@torch.no_grad()
+@pytest.mark.parametrize("texts", [1, 4, 32])
+@pytest.mark.parametrize(("width", "inner"), [(384, 384), (384, 1536), (768, 3072)])
+def test_products_of_usual_widths_are_the_same(width: int, inner: int, texts: int) -> None:
+    layer, inputs = nn.Linear(width, inner).bfloat16(), torch.randn(texts, 28, width).bfloat16()
+    expected = layer(inputs)
+    models.pack(layer)
+    assert type(layer) is PackedLinear
+    assert torch.equal(layer(inputs), expected)
+
+
+@needs_onednn
+def test_a_packed_model_that_nobody_holds_is_gone() -> None:
+    model = drawn("bert").to(torch.bfloat16)
+    models.pack(model)
+    weight = weakref.ref(model.classifier.weight)
+    gc.disable()
+    try:
+        del model
+        assert weight() is None
+    finally:
+        gc.enable()
+
+
+@needs_onednn
 def test_it_multiplies_the_packed_weights() -> None:
     """What is changed later is not seen, which is what tells them apart."""
     model = drawn("bert").to(torch.bfloat16)
@@ -38,4 +71,4 @@ def test_it_multiplies_the_packed_weights() -> None:
 def test_a_model_in_float32_is_left_alone() -> None:
     model = drawn("bert")
     models.pack(model)
-    assert "forward" not in vars(model.classifier)
+    assert type(model.classifier) is nn.Linear

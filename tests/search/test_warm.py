@@ -70,7 +70,7 @@ def test_a_search_begins_with_them_and_goes_on_with_the_same_though_more_is_know
     assert len(load(tmp_path / "found" / "runs")) == 3
 
 
-def test_a_teacher_that_is_fine_tuned_is_asked_how_sure_it_is_once_and_for_all_trials(
+def test_a_teacher_that_is_fine_tuned_is_asked_how_sure_it_is_before_the_search_begins(
     search_file: Callable[..., Path], known: Path, tiny_bert: Path, own_cache: Path, tmp_path: Path
 ) -> None:
     finetune(pipeline_of(tiny_bert), tmp_path / "ready")

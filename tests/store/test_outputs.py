@@ -110,6 +110,25 @@ def test_shards_are_filled_however_many_lengths_texts_have(
     assert all(14 <= size < 14 + 8 for size in sizes[1:])
 
 
+def test_a_shelf_that_cannot_be_written_ends_the_build_though_others_can(
+    teacher: PreTrainedModel, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = opened(teacher, Reading("hidden_states", (0, 4)))
+    whole = Path.replace
+
+    def refused(path: Path, target: Path) -> Path:
+        if target.parent.name == "hidden_states-4":
+            raise OSError(28, "No space left on device")
+        return whole(path, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(OSError, match="No space"):
+        build(outputs, tokens)
+    assert not [*outputs.folder.rglob(".unfinished.*")]
+    monkeypatch.undo()
+    assert build(opened(teacher, Reading("hidden_states", (0, 4))), tokens) == 40
+
+
 def test_other_batches_are_other_entries(
     teacher: PreTrainedModel, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,8 +85,9 @@ def _with_sampler(config: SearchConfig, out: Path) -> SearchConfig:
             SearchConfig, {**config.model_dump(), "sampler": began or config.chosen_sampler}, str(out / GIVEN)
         )
     except UserError as error:
-        went_on = f"the search began with sampler: {began}, and goes on with it"
-        raise UserError(error.place, f"{went_on}, but {error.mend}; or name another --out") from None
+        why_not, *_ = error.mend.split(";")
+        went_on = f"the search began with sampler: {began}, and goes on with it, but {why_not}"
+        raise UserError(str(out), f"{went_on}; name another --out, or the file that it began with") from None
 
 
 def _with_knowledge(config: SearchConfig, base: Pipeline, space: Space, out: Path) -> tuple[SearchConfig, Prior | None]:

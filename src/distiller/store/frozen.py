@@ -50,7 +50,8 @@ class FrozenTeacher:
         if asked is torch.float32 or not has_bfloat16():
             return cls(teacher.eval(), reading, asked, longest)
         model = copy.deepcopy(teacher).to(asked).eval()
-        models.pack(model)
+        if not torch.accelerator.is_available():
+            models.pack(model)
         return cls(model, reading, asked, longest)
 
     @property

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.optim.optimizer import Optimizer
 from transformers import PreTrainedModel
@@ -33,9 +34,11 @@ class SeenRows(nn.Embedding):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is the base class's
         place = self.place[input]
-        if self.training:
+        if self.training and self.weight.is_leaf and not _is_distributed():
             rows: Tensor = _LookedUp.apply(self.weight, place, self.padding_idx, self.gradient)  # type: ignore[no-untyped-call]
             return rows
+        if self.training:
+            return functional.embedding(place, self.weight, self.padding_idx)
         beyond = place - len(self.weight)
         seen = functional.embedding(place.clamp(max=len(self.weight) - 1), self.weight)
         others = functional.embedding(beyond.clamp(min=0), self.rest) * (1 - self.lost)
@@ -59,14 +62,19 @@ class SeenRows(nn.Embedding):
 
 @dataclass
 class RowGradient:
-    """A gradient [rows, width] that is zero but for the rows of one step; only these are cleared for the next."""
+    """A gradient [rows, width] that is zero but for the rows of one step; only these are cleared for the next.
+
+    Between two steps, each of which begins with no gradient at all (`zero_grad(set_to_none=True)`), nobody else adds to
+    `weight.grad`, and nobody keeps it.
+    """
 
     values: Tensor | None = None
     rows: list[Tensor] = field(default_factory=list)
 
     def add(self, weight: nn.Parameter, place: Tensor, gradient: Tensor) -> None:
         """Add to `weight.grad` the gradient [..., width] of the rows that were looked up, [...]."""
-        if self.values is None:
+        if self.values is None or self.values.dtype != weight.dtype or self.values.device != weight.device:
+            self.rows.clear()
             self.values = torch.zeros_like(weight)
         if weight.grad is None:
             for rows in self.rows:
@@ -89,6 +97,7 @@ class _LookedUp(torch.autograd.Function):
         return functional.embedding(place, weight)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, None]:
         (place,), (gradient,) = ctx.saved_tensors, gradients
         if ctx.padding is not None:
@@ -118,6 +127,10 @@ def seen_rows_trained(model: PreTrainedModel, tokens: Tensor) -> Iterator[None]:
         yield
     finally:
         _restore(cast("SeenRows", embedding))
+
+
+def _is_distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 def _plain_embedding(model: PreTrainedModel) -> nn.Embedding | None:
