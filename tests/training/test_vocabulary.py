@@ -62,24 +62,6 @@ def test_weights_are_those_of_training_the_whole_table(architecture: str) -> Non
     assert cut.get_input_embeddings().padding_idx == padding
 
 
-def test_gradients_are_those_of_the_whole_table_to_the_last_bit() -> None:
-    """In each step anew, those of two passes in one step added up; and the model's padding has none."""
-    whole, cut = drawn("bert").train(), drawn("bert").train()
-    table = whole.get_input_embeddings().weight
-    batches = [torch.tensor([[5, 6, 6, 0]]), torch.tensor([[7, 1, 5, 9]]), torch.tensor([[12, 13, 14, 15]])]
-    with seen_rows_trained(cut, SEEN):
-        embedding = cut.get_input_embeddings()
-        for step in ([batches[0]], [batches[1], batches[0]], [batches[2]]):
-            for model in (whole, cut):
-                model.zero_grad()
-                for texts in step:
-                    with models.seeded(0):
-                        model(input_ids=texts).logits.square().sum().backward()
-            assert torch.equal(embedding.weight.grad, table.grad[SEEN.unique()])
-            assert not embedding.weight.grad[0].any()
-            assert embedding.weight.grad.any()
-
-
 def test_rows_that_no_text_has_decay_by_each_step() -> None:
     model = drawn("bert")
     before = model.get_input_embeddings().weight[40].detach().clone()

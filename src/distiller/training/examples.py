@@ -15,7 +15,7 @@ from distiller.tasks import Passages, Room, Segmentation, Task, Tokens, joined, 
 from distiller.words import UNLABELLED
 
 TOKENS = "input_ids"
-ALIGNED_LENGTH = 2
+ALIGNED_LENGTH = 4
 """Batches are of lengths that are multiples of it: the processor's kernels are made, and kept, for each shape anew."""
 
 

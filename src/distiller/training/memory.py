@@ -25,7 +25,7 @@ LARGEST, USUAL = 2**30, 2**25
 def freed_memory_reused() -> Iterator[None]:
     """Within the block the C library (glibc) keeps large freed blocks for the process, and gives them back after it.
 
-    Each step frees gradients and what its layers gave, tens of megabytes, and wants as much again: to get it from the
+    Each step frees the gradient of the word embeddings, tens of megabytes, and wants as much again: to get it from the
     system anew, page by page, takes longer than the optimizer needs for all weights.
     """
     library = _glibc()

@@ -22,7 +22,7 @@ from distiller.training.distillation import Distillation
 from distiller.training.evaluation import predict
 from distiller.training.examples import Encoded, TrainingSet
 from distiller.training.sampler import LengthBucketSampler
-from distiller.training.vocabulary import RowGradient, SeenRows
+from distiller.training.vocabulary import SeenRows
 
 WEIGHTS = "model.safetensors"
 
@@ -148,9 +148,6 @@ class DistillationTrainer(Trainer):
 
     def _load_best_model(self) -> None:
         # Nothing is learned any more: gradients and moments, three times the model, need not lie beside what is loaded.
-        for part in cast("torch.nn.Module", self.model).modules():
-            if isinstance(part, SeenRows):
-                part.gradient = RowGradient()
         cast("torch.nn.Module", self.model).zero_grad()
         cast("torch.optim.Optimizer", self.optimizer).state.clear()
         super()._load_best_model()

@@ -8,12 +8,10 @@ them in one product, when somebody looks at them. Gradients are the same, and so
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.optim.optimizer import Optimizer
 from transformers import PreTrainedModel
@@ -30,13 +28,9 @@ class SeenRows(nn.Embedding):
     rest: Tensor
     place: Tensor
     lost: Tensor
-    gradient: "RowGradient"
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is the base class's
         place = self.place[input]
-        if self.training and self.weight.is_leaf and not _is_distributed():
-            rows: Tensor = _LookedUp.apply(self.weight, place, self.padding_idx, self.gradient)  # type: ignore[no-untyped-call]
-            return rows
         if self.training:
             return functional.embedding(place, self.weight, self.padding_idx)
         beyond = place - len(self.weight)
@@ -58,52 +52,6 @@ class SeenRows(nn.Embedding):
             self.lost.add_((1 - self.lost) * (group["lr"] * group["weight_decay"]))
 
         optimizer.register_step_post_hook(decay)
-
-
-@dataclass
-class RowGradient:
-    """A gradient [rows, width] that is zero but for the rows of one step; only these are cleared for the next.
-
-    Between two steps, each of which begins with no gradient at all (`zero_grad(set_to_none=True)`), nobody else adds to
-    `weight.grad`, and nobody keeps it.
-    """
-
-    values: Tensor | None = None
-    rows: list[Tensor] = field(default_factory=list)
-
-    def add(self, weight: nn.Parameter, place: Tensor, gradient: Tensor) -> None:
-        """Add to `weight.grad` the gradient [..., width] of the rows that were looked up, [...]."""
-        if self.values is None or self.values.dtype != weight.dtype or self.values.device != weight.device:
-            self.rows.clear()
-            self.values = torch.zeros_like(weight)
-        if weight.grad is None:
-            for rows in self.rows:
-                self.values.index_fill_(0, rows, 0)
-            self.rows.clear()
-            weight.grad = self.values
-        rows, which = place.unique(return_inverse=True)
-        of_rows = torch.ops.aten.embedding_dense_backward(gradient, which, len(rows), -1, False)  # noqa: FBT003
-        self.rows.append(rows)
-        weight.grad.index_add_(0, rows, of_rows.to(weight.dtype))
-
-
-class _LookedUp(torch.autograd.Function):
-    """`functional.embedding`, whose backward pass fills no table with zeros."""
-
-    @staticmethod
-    def forward(ctx: Any, weight: nn.Parameter, place: Tensor, padding: int | None, gradient: RowGradient) -> Tensor:
-        ctx.save_for_backward(place)
-        ctx.weight, ctx.padding, ctx.gradient = weight, padding, gradient
-        return functional.embedding(place, weight)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, None]:
-        (place,), (gradient,) = ctx.saved_tensors, gradients
-        if ctx.padding is not None:
-            gradient = gradient.masked_fill((place == ctx.padding).unsqueeze(-1), 0)
-        ctx.gradient.add(ctx.weight, place, gradient)
-        return None, None, None, None
 
 
 @contextmanager
@@ -129,10 +77,6 @@ def seen_rows_trained(model: PreTrainedModel, tokens: Tensor) -> Iterator[None]:
         _restore(cast("SeenRows", embedding))
 
 
-def _is_distributed() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
 def _plain_embedding(model: PreTrainedModel) -> nn.Embedding | None:
     """That of words, if its rows are looked up and trained, and nothing else is done with them."""
     try:
@@ -155,7 +99,6 @@ def _cut(embedding: nn.Embedding, seen: Tensor) -> None:
     place[order] = torch.arange(len(order), device=order.device)
     embedding.__class__ = SeenRows  # it stays where it is in the model, under its name
     embedding.weight = nn.Parameter(table[seen])
-    cast("SeenRows", embedding).gradient = RowGradient()
     embedding.register_buffer("rest", table[~chosen], persistent=False)
     embedding.register_buffer("place", place, persistent=False)
     embedding.register_buffer("lost", torch.zeros((), device=table.device))
@@ -167,6 +110,6 @@ def _restore(embedding: SeenRows) -> None:
     table = embedding.whole()
     if embedding.padding_idx is not None:
         embedding.padding_idx = int((embedding.place == embedding.padding_idx).nonzero())
-    del embedding.rest, embedding.place, embedding.lost, embedding.gradient
+    del embedding.rest, embedding.place, embedding.lost
     embedding.__class__ = nn.Embedding  # type: ignore[assignment]
     embedding.weight = nn.Parameter(table)
