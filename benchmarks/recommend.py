@@ -5,8 +5,8 @@ mean retention of the first five lies from the mean of all (0) to the best (1). 
 of an environment with `autogluon.tabular` (its pandas is not ours); it gets what the paper gave it, with the features
 of `dataset_features.csv`. LightGBM has to be installed besides.
 
-The rows that "have seen the task" are no contenders: they learn from nine tenths of the runs on the task itself, and
-say what they expect of the other tenth, in turn, and so rank them all. They show how much of the order can be foretold.
+The rows that "have seen the task" are no contenders: they learn from nine tenths of the pipelines run on the task
+itself, say what they expect of the other tenth, in turn, and so rank them all.
 
     python benchmarks/recommend.py --paper ../shared/data/paper
     python benchmarks/recommend.py --speed          # 100,000 texts, 10,000 known runs, everything cold
