@@ -14,7 +14,6 @@ from distiller.models.packing import PackedLinear
 
 PACKS = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
-
 needs_onednn = pytest.mark.skipif(not PACKS, reason="this processor multiplies in bfloat16 without oneDNN")
 
 

@@ -82,10 +82,8 @@ def test_a_teacher_that_is_fine_tuned_is_asked_how_sure_it_is_before_the_search_
     search(search_file(of_base, **given, trials=3), tmp_path / "found")
     frame = load(tmp_path / "found" / "runs")
     assert len(frame) == 3
-    assert (
-        frame["teacher.confidence"].tolist()
-        == [pytest.approx(json.loads(said.read_text())["confidence"], rel=1e-4)] * 3
-    )
+    confidence = json.loads(said.read_text())["confidence"]
+    assert frame["teacher.confidence"].tolist() == pytest.approx([confidence] * 3, rel=1e-4)
     assert said.stat().st_mtime_ns == asked
 
 

@@ -81,8 +81,6 @@ class FrozenTeacher:
         chosen = torch.as_tensor(texts)
         lengths = self._padded(tokens.lengths[chosen])
         present: list[int] = lengths.unique().tolist()
-        if len(present) == 1:
-            return [(torch.arange(len(texts)), tokens.batch(_filled(texts), present[0]))]
         groups = [((lengths == length).nonzero().squeeze(-1), length) for length in present]
         return [(rows, tokens.batch(_filled(chosen[rows].tolist()), length)) for rows, length in groups]
 

@@ -160,7 +160,7 @@ class TeacherOutputs:
 
         with ThreadPoolExecutor(WRITERS) as pool:
             for _ in pool.map(add, [name for name, shelf in self._shelves.items() if shelf.lacking(digests)]):
-                pass
+                pass  # an error in a thread is raised when its turn comes here
 
     @contextmanager
     def _alone(self, waiting: Callable[[], None]) -> Iterator[None]:

@@ -155,10 +155,10 @@ class Tokens:
         position = torch.arange(self.length_of(texts) if length is None else length)
         before = len(position) - own if self.pads_left else torch.zeros_like(own)
         position = position - before
-        valid = (position >= 0) & (position < own)
-        index = (self._starts[chosen].unsqueeze(-1) + position).masked_fill_(~valid, 0)
+        absent = (position < 0) | (position >= own)
+        index = (self._starts[chosen].unsqueeze(-1) + position).masked_fill_(absent, 0)
         batch = {
-            name: all_.index_select(0, index.view(-1)).view(index.shape).masked_fill_(~valid, self.padding[name])
+            name: all_.index_select(0, index.view(-1)).view(index.shape).masked_fill_(absent, self.padding[name])
             for name, all_ in self.inputs.items()
         }
         if self.words is None:
