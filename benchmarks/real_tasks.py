@@ -3,9 +3,10 @@
 WNUT-17 has its official splits; RTE, MRPC and STS-B are judged on their official development sets, since GLUE keeps
 the labels of its tests: there the best epoch is chosen on a tenth of the training set. The teacher is MiniLM, the
 student its layers 0, 2 and 4 as they were fine-tuned, taught by logits and hidden states. RTE has few pairs: its
-teacher learns STS-B first, and its student learns from the pairs of STS-B and MRPC too. Of SQuAD v2 there is half of
-the development set: four fifths of its articles, drawn with a seed, are trained on, the others are the test; and the
-same models answer the questions of XQuAD, all of which have an answer. Finished runs are reused.
+teacher learns STS-B and statements made of SQuAD's answers first, and its student reads these and the pairs of MRPC
+too. Of SQuAD v2 there is half of the development set: four fifths of its articles, drawn with a seed, are trained on,
+the others are the test; and the same models answer the questions of XQuAD, all of which have an answer. Finished runs
+are reused.
 
     python benchmarks/real_tasks.py --data ../shared/data --out runs/real-tasks --seeds 3
 """
@@ -21,9 +22,11 @@ from typing import Any
 
 import pandas as pd
 
+import statements
 from distiller import Pipeline, data, distill, tasks, training
 
 WNUT = {"train": "wnut17train.conll", "validation": "emerging.dev.conll", "test": "emerging.test.annotated"}
+STATEMENTS = "statements"
 PAIR = {"validation": None, "test": "validation"}
 FIELDS: dict[str, dict[str, Any]] = {
     "WNUT-17": {"task": "token-classification", "teacher.finetune.epochs": 6, "training.epochs": 10},
@@ -36,6 +39,11 @@ FIELDS: dict[str, dict[str, Any]] = {
     },
     "MRPC": {"data.splits": PAIR, "teacher.finetune.epochs": 4, "training.epochs": 8},
     "STS-B": {"task": "regression", "data.splits": PAIR, "teacher.finetune.epochs": 4, "training.epochs": 8},
+    STATEMENTS: {
+        "data.text": [*statements.TEXTS],
+        "data.splits": {"validation": "validation", "test": "validation"},
+        "teacher.finetune.epochs": 4,
+    },
     "SQuAD v2": {
         "task": "question-answering",
         "data.max_length": 192,
@@ -45,11 +53,12 @@ FIELDS: dict[str, dict[str, Any]] = {
         "training.learning_rate": 2e-4,
     },
 }
-BEGUN_WITH = {"RTE": "STS-B"}
-"""Pairs that are few, after pairs that are many (Phang et al. 2018, arXiv 1811.01088)."""
-FURTHER_PAIRS = {"RTE": {"STS-B": "numbers", "MRPC": "classes"}}
+BEGUN_WITH = {"RTE": ["STS-B", STATEMENTS]}
+"""Pairs that are few, after pairs that are many, in this order (Phang et al. 2018, arXiv 1811.01088)."""
+FURTHER_PAIRS = {"RTE": {"STS-B": "numbers", "MRPC": "classes", STATEMENTS: "classes"}}
 """What the student learns from besides, without labels; and what these are there."""
 OTHER_QUESTIONS = "XQuAD"
+TASKS = [name for name in FIELDS if name != STATEMENTS]
 BASE = """
 teacher: {model: asset:minilm-l6, finetune: {batch_size: 32, learning_rate: 1.0e-4}}
 student: {layers: [0, 2, 4], init: teacher}
@@ -64,11 +73,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("runs/real-tasks"))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=[*FIELDS])
+    parser.add_argument("--only", nargs="*", default=TASKS)
     arguments = parser.parse_args()
     rows = []
     for name in arguments.only:
-        source = SOURCES.get(name, of_glue(name))(arguments.data, arguments.out)
+        source = source_of(name, arguments.data, arguments.out)
         for seed in range(arguments.seeds):
             pipeline = pipeline_of(name, seed, source, of_other_tasks(name, arguments.data, arguments.out))
             out = arguments.out / name / str(seed)
@@ -93,14 +102,16 @@ def pipeline_of(name: str, seed: int, source: Path, further: dict[str, str]) -> 
 
 
 def of_other_tasks(name: str, folder: Path, out: Path) -> dict[str, str]:
-    """Fields of a task whose teacher begins with another, and whose student reads the pairs of others; else none."""
+    """Fields of a task whose teacher begins with others, and whose student reads the pairs of others; else none."""
     if name not in BEGUN_WITH:
         return {}
-    before = BEGUN_WITH[name]
-    target = out / "begun-with" / before
-    if not (target / "teacher").exists():
-        training.finetune(pipeline_of(before, 0, of_glue(before)(folder, out), {}), target)
-    return {"teacher.model": str(target / "teacher"), "data.unlabelled": str(further_pairs(name, folder, out))}
+    begun: dict[str, str] = {}
+    for before in BEGUN_WITH[name]:
+        target = out / "begun-with" / before
+        if not (target / "teacher").exists():
+            training.finetune(pipeline_of(before, 0, source_of(before, folder, out), begun), target)
+        begun = {"teacher.model": str(target / "teacher")}
+    return {**begun, "data.unlabelled": str(further_pairs(name, folder, out))}
 
 
 def further_pairs(name: str, folder: Path, out: Path) -> Path:
@@ -108,9 +119,9 @@ def further_pairs(name: str, folder: Path, out: Path) -> Path:
     path = out / "begun-with" / f"pairs-for-{name}.csv"
     rows: list[tuple[str, ...]] = []
     for other, kind in FURTHER_PAIRS[name].items():
-        found = data.load(data.DataConfig(source=str(of_glue(other)(folder, out)), splits=PAIR), kind, 0)
+        found = data.load(pipeline_of(other, 0, source_of(other, folder, out), {}).data, kind, 0)
         rows += [*found.train.texts, *found.validation.texts]
-    pd.DataFrame(rows, columns=["sentence1", "sentence2"]).to_csv(path, index=False)
+    pd.DataFrame(rows, columns=statements.TEXTS).to_csv(path, index=False)
     return path
 
 
@@ -128,9 +139,9 @@ def other_questions(pipeline: Pipeline, folder: Path, out: Path, run: Path) -> l
     return [{"data": OTHER_QUESTIONS, "metric": "f1", "most common": 0.0, **scores}]
 
 
-def of_glue(name: str) -> Callable[[Path, Path], Path]:
-    """Where a task of GLUE lies."""
-    return lambda folder, _: folder / "glue" / name
+def source_of(name: str, folder: Path, out: Path) -> Path:
+    """Where a task lies; what is not as it must be is written anew."""
+    return SOURCES[name](folder, out) if name in SOURCES else folder / "glue" / name
 
 
 def articles(folder: Path, out: Path) -> Path:
@@ -154,6 +165,18 @@ def written(folder: Path, out: Path) -> Path:
     return target
 
 
+def of_answers(folder: Path, out: Path) -> Path:
+    """Statements made of SQuAD v2's questions, a twentieth of them to choose the best epoch by."""
+    content = json.loads((folder / "squad" / "squad-v2-dev-half.json").read_text(encoding="utf-8"))
+    made = pd.DataFrame(statements.pairs(content, seed=0))
+    cut = round(0.95 * len(made))
+    target = out / STATEMENTS
+    target.mkdir(parents=True, exist_ok=True)
+    for split, part in (("train", made[:cut]), ("validation", made[cut:])):
+        part.to_csv(target / f"{split}.csv", index=False)
+    return target
+
+
 def most_common(pipeline: Pipeline, metric: str) -> float:
     """What a model scores that always says the most common class of train, and for numbers their mean."""
     if pipeline.task == "question-answering":
@@ -169,7 +192,7 @@ def most_common(pipeline: Pipeline, metric: str) -> float:
     return task.scores(tasks.Predictions(logits, targets))[metric]
 
 
-SOURCES: dict[str, Callable[[Path, Path], Path]] = {"WNUT-17": written, "SQuAD v2": articles}
+SOURCES: dict[str, Callable[[Path, Path], Path]] = {"WNUT-17": written, "SQuAD v2": articles, STATEMENTS: of_answers}
 
 
 def table(frame: pd.DataFrame) -> str:
