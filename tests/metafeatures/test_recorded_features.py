@@ -16,6 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from conftest import REPOSITORY
 from distiller import Pipeline, assets, data, distill, metafeatures, runs, tasks
+from distiller.errors import UserError
 from distiller.metafeatures import encoder
 from distiller.models import StudentConfig
 from distiller.recommend import Subject
@@ -239,3 +240,9 @@ def test_the_document_names_every_feature_and_no_other(ran: Ran) -> None:
     assert _documented("The teacher") == ran.record.teacher.keys() - {"model", "outputs"}
     assert _documented("The student") == ran.record.student.keys()
     assert f"| {metafeatures.VERSION} | never |" in DOCUMENT
+
+
+def test_a_further_teacher_that_is_not_there_is_named_by_its_place(tiny_bert: Path, tmp_path: Path) -> None:
+    teacher = {"model": str(tiny_bert), "models": [str(tiny_bert), str(tmp_path / "none")]}
+    with pytest.raises(UserError, match=r"^teacher\.models\.1: "):
+        Subject.read(_small(tiny_bert, **_classification(tmp_path)).replace(teacher=teacher))

@@ -302,8 +302,11 @@ def test_a_launcher_of_several_processes_is_refused(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UserError, match="a run is one process"):
-        distill(pipeline_of(tiny_bert), tmp_path / "out")
+    pipeline, out = pipeline_of(tiny_bert), tmp_path / "out"
+    for begin in (distill, training.finetune, lambda pipeline, _: training.build_store(pipeline)):
+        with pytest.raises(UserError, match="a run is one process"):
+            begin(pipeline, out)
+    assert not out.exists()
 
 
 def test_classes_that_come_together_are_learned(tmp_path: Path) -> None:

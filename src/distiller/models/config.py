@@ -46,6 +46,11 @@ class TeacherConfig(Config):
         return self.models or [self.model]
 
     @property
+    def places(self) -> list[str]:
+        """The fields that name the members."""
+        return ["teacher.model"] if self.models is None else [f"teacher.models.{n}" for n in range(len(self.models))]
+
+    @property
     def name(self) -> str:
         """As run records have it."""
         return " + ".join(self.members)

@@ -62,7 +62,8 @@ class Subject:
             UserError: If the data or a model is not usable.
         """
         task = tasks.build(base.task)
-        teacher, *others = (models.load_config(name, "teacher.model", task.head_kind) for name in base.teacher.members)
+        named = zip(base.teacher.members, base.teacher.places, strict=True)
+        teacher, *others = (models.load_config(name, place, task.head_kind) for name, place in named)
         models.outline(base.student, teacher, task.head_kind)  # refuses a student before anything takes time
         dataset = data.load(base.data, task.label_kind, base.seed)
         described = [models.described(config, task.head_kind) for config in (teacher, *others)]

@@ -191,8 +191,8 @@ class Driver:
         if not touched & {"data", "task", "seed"}:
             self._dataset = data.load(self.base.data, tasks.build(self.base.task).label_kind, self.base.seed)
         if not touched & {"teacher", "student"}:
-            for member in self.base.teacher.members:
-                models.load_tokenizer(member, "teacher.model")
+            for member, place in zip(self.base.teacher.members, self.base.teacher.places, strict=True):
+                models.load_tokenizer(member, place)
         for point in self.study.space.with_each():
             try:
                 self.pipeline(point)

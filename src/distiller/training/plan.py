@@ -192,8 +192,7 @@ def make_plan(pipeline: Pipeline, dataset: Dataset | None = None) -> Plan:
 def _members(pipeline: Pipeline, task: Task) -> tuple[list[PretrainedConfig], list[Member]]:
     """Configs of all teachers, and how they read texts: those of one tokenizer with the same."""
     configs, members = list[PretrainedConfig](), list[Member]()
-    for number, model in enumerate(pipeline.teacher.members):
-        place = "teacher.model" if pipeline.teacher.models is None else f"teacher.models.{number}"
+    for number, (model, place) in enumerate(zip(pipeline.teacher.members, pipeline.teacher.places, strict=True)):
         config, reader = read_by(model, place, pipeline, task)
         if members and models.same_tokenizer(members[0].reader.tokenizer, reader.tokenizer):
             reader = replace(reader, tokenizer=members[0].reader.tokenizer)

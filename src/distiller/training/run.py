@@ -85,8 +85,7 @@ def advance(pipeline: Pipeline, out: Path, until: int, *, timed: bool) -> RunRec
 
 
 def _run(pipeline: Pipeline, out: Path, *, resume: bool, until: int | None, timed: bool) -> RunRecord:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError("WORLD_SIZE", "a run is one process; start it without torchrun or accelerate launch")
+    _check_one_process()
     finished = _earlier(out, pipeline, resume=resume)
     plan = make_plan(pipeline)
     found = inputs.fingerprints(plan)
@@ -111,6 +110,11 @@ def _run(pipeline: Pipeline, out: Path, *, resume: bool, until: int | None, time
     return record
 
 
+def _check_one_process() -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("WORLD_SIZE", "a run is one process; start it without torchrun or accelerate launch")
+
+
 def finetune(pipeline: Pipeline, out: str | Path) -> Path:
     """Fine-tune the teacher of `pipeline` and leave it in `out`/teacher, a plain Hugging Face folder.
 
@@ -118,6 +122,7 @@ def finetune(pipeline: Pipeline, out: str | Path) -> Path:
         UserError: If the pipeline or the data is not usable, it names several teachers, or `out`/teacher is there
             already.
     """
+    _check_one_process()
     folder = Path(out) / "teacher"
     if len(pipeline.teacher.members) > 1:
         raise UserError("teacher.models", "names several; name one as teacher.model, or use distill, which makes all")
@@ -138,6 +143,7 @@ def build_store(pipeline: Pipeline) -> str:
     Raises:
         UserError: If the pipeline or the data is not usable, the outputs cannot be kept, or no teacher is asked.
     """
+    _check_one_process()
     plan = make_plan(pipeline.replace(store=pipeline.store.replace(mode="on")))
     teachers = prepare(plan, inputs.fingerprints(plan))
     _, objective = _student_and_objective(plan, teachers[0])
