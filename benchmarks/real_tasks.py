@@ -6,7 +6,7 @@ student its layers 0, 2 and 4 as they were fine-tuned, taught by logits and hidd
 teacher learns STS-B and statements made of SQuAD's answers first, and its student reads these and the pairs of MRPC
 too. Of SQuAD v2 there is half of the development set: four fifths of its articles, drawn with a seed, are trained on,
 the others are the test; and the same models answer the questions of XQuAD, all of which have an answer. Finished runs
-are reused.
+are reused, and so are teachers of other tasks: after a change, name another --out.
 
     python benchmarks/real_tasks.py --data ../shared/data --out runs/real-tasks --seeds 3
 """
@@ -73,13 +73,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("runs/real-tasks"))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=TASKS)
+    parser.add_argument("--only", nargs="*", choices=TASKS, default=TASKS)
     arguments = parser.parse_args()
     rows = []
     for name in arguments.only:
         source = source_of(name, arguments.data, arguments.out)
+        of_others = of_other_tasks(name, arguments.data, arguments.out)
         for seed in range(arguments.seeds):
-            pipeline = pipeline_of(name, seed, source, of_other_tasks(name, arguments.data, arguments.out))
+            pipeline = pipeline_of(name, seed, source, of_others)
             out = arguments.out / name / str(seed)
             record = distill(pipeline, out, resume=True).record
             shutil.rmtree(out / "checkpoints", ignore_errors=True)
@@ -102,7 +103,10 @@ def pipeline_of(name: str, seed: int, source: Path, further: dict[str, str]) -> 
 
 
 def of_other_tasks(name: str, folder: Path, out: Path) -> dict[str, str]:
-    """Fields of a task whose teacher begins with others, and whose student reads the pairs of others; else none."""
+    """Fields of a task whose teacher begins with others, and whose student reads the pairs of others; else none.
+
+    Teachers that are there already are taken as they are.
+    """
     if name not in BEGUN_WITH:
         return {}
     begun: dict[str, str] = {}
@@ -166,7 +170,10 @@ def written(folder: Path, out: Path) -> Path:
 
 
 def of_answers(folder: Path, out: Path) -> Path:
-    """Statements made of SQuAD v2's questions, a twentieth of them to choose the best epoch by."""
+    """Statements made of SQuAD v2's questions, a twentieth of them to choose the best epoch by.
+
+    Most of their passages are in the other part too: what they say of an epoch is no score.
+    """
     content = json.loads((folder / "squad" / "squad-v2-dev-half.json").read_text(encoding="utf-8"))
     made = pd.DataFrame(statements.pairs(content, seed=0))
     cut = round(0.95 * len(made))

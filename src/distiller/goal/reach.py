@@ -83,7 +83,7 @@ def auto(
     knowledge = _same_call(out, base, students, knowledge)
     given = _given(base, students, knowledge)
     task = tasks.build(base.task)
-    teacher_config = models.load_config(base.teacher.model, "teacher.model", task.head_kind)
+    teacher_config = models.load_config(base.teacher.model, base.teacher.places[0], task.head_kind)
     configs = sizes(teacher_config, task.head_kind, students)
     said, base = settled(base), base.replace(student=[*configs.values()][-1].model_dump())
     for student in configs.values():

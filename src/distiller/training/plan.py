@@ -231,7 +231,7 @@ def classes_of(task: Task, model: PretrainedConfig, classes: list[str] | None, p
 
 def _check_words(plan: Plan) -> None:
     """Refuse what cannot be compared word by word."""
-    _check_fast(plan.teacher_reader.tokenizer, plan.pipeline.teacher.model, "teacher.model")
+    _check_fast(plan.teacher_reader.tokenizer, plan.members[0].model, plan.members[0].place)
     _check_fast(plan.student_reader.tokenizer, str(plan.pipeline.student.model), "student.model")
     if plan.pipeline.augmentation.mixup is not None:
         mend = "mixes positions, and teacher and student, of different tokenizers, are compared by words; use steps"

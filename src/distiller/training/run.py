@@ -119,8 +119,8 @@ def finetune(pipeline: Pipeline, out: str | Path) -> Path:
     """Fine-tune the teacher of `pipeline` and leave it in `out`/teacher, a plain Hugging Face folder.
 
     Raises:
-        UserError: If the pipeline or the data is not usable, it names several teachers, or `out`/teacher is there
-            already.
+        UserError: If the pipeline or the data is not usable, it names several teachers, `out`/teacher is there
+            already, or this is one of several processes of a launcher.
     """
     _check_one_process()
     folder = Path(out) / "teacher"
@@ -141,7 +141,8 @@ def build_store(pipeline: Pipeline) -> str:
     """Compute and keep all that `pipeline` wants of its teachers, fine-tuned first if need be; says what.
 
     Raises:
-        UserError: If the pipeline or the data is not usable, the outputs cannot be kept, or no teacher is asked.
+        UserError: If the pipeline or the data is not usable, the outputs cannot be kept, no teacher is asked, or this
+            is one of several processes of a launcher.
     """
     _check_one_process()
     plan = make_plan(pipeline.replace(store=pipeline.store.replace(mode="on")))
