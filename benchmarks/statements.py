@@ -5,9 +5,9 @@ Entailment Challenge"); Demszky et al. 2018 (arXiv 1809.02922) made pairs of SQu
 place of what the question asks for. What is asked with an answer follows from the sentence that has the answer; what
 is asked with another answer of the passage does not, nor a question without an answer with the one that looks like it.
 
-They are for learning before another task, and not to be judged by: of SQuAD v2's half, one in fifteen of the other
-answers is right in other words ("Maxwell" for "James Clerk Maxwell"), more than half do not occur in the sentences
-beside them, which a model may learn to look for, and the rules leave some questions half asked.
+They are for learning before another task, and not to be judged by: some of the other answers are right in other words
+("Maxwell" for "James Clerk Maxwell"), more than half of them do not occur in the sentences beside them, which a model
+may learn to look for, and the rules leave some questions half asked.
 """
 
 import random
