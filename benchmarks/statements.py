@@ -95,7 +95,7 @@ def answer_of(question: dict[str, Any]) -> Answer | None:
 
 
 def alike(other: str, answer: str) -> bool:
-    """Whether one answer looks like another, and is none: a number, a name, or neither."""
+    """Whether one answer could be taken for another that it is not: both are numbers, names or neither."""
     looks = [(text[:1].isdigit(), text[:1].isupper()) for text in (other, answer)]
     return looks[0] == looks[1] and other.lower() != answer.lower()
 
