@@ -144,7 +144,7 @@ def other_questions(pipeline: Pipeline, folder: Path, out: Path, run: Path) -> l
 
 
 def source_of(name: str, folder: Path, out: Path) -> Path:
-    """Where a task lies; what is not as it must be is written anew."""
+    """Where a task lies: in `folder` as GLUE has it, or in `out`, where it is written from what `folder` has."""
     return SOURCES[name](folder, out) if name in SOURCES else folder / "glue" / name
 
 
