@@ -197,6 +197,15 @@ def test_a_bad_search_is_one_line_and_exit_code_2(
     assert not (tmp_path / "out" / "search.yaml").exists()  # the mended one may have this folder
 
 
+def test_a_further_teacher_that_is_not_there_is_named_by_its_place(
+    search_file: Written, tiny_bert: Path, tmp_path: Path
+) -> None:
+    teachers = {"models": [str(tiny_bert), str(tmp_path / "absent")]}
+    with pytest.raises(UserError, match=r"^teacher\.models\.1: "):
+        search(search_file({"teacher": teachers}), tmp_path / "out")
+    assert not (tmp_path / "out" / "search.yaml").exists()
+
+
 def test_a_folder_of_another_search_or_of_something_else_is_refused(search_file: Written, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(UserError, match="holds no search to go on with"):

@@ -17,7 +17,8 @@ def folder(tiny_bert: Path, tmp_path: Path) -> Path:
 
 
 def _teacher(folder: Path) -> Teacher:
-    return Teacher(models.load_classifier(str(folder), {}, "test", seed=0), str(folder), finetune_seconds=0.0)
+    model = models.load_classifier(str(folder), {}, "test", seed=0)
+    return Teacher(model, str(folder), "teacher.models.1", finetune_seconds=0.0)
 
 
 def test_a_released_teacher_is_loaded_again_when_it_is_asked_for(folder: Path) -> None:
@@ -35,5 +36,5 @@ def test_one_that_was_changed_meanwhile_is_refused(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights["classifier.bias"] += 1
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(UserError, match=r"teacher\.model: .* changed during this run; start it again"):
+    with pytest.raises(UserError, match=r"teacher\.models\.1: .* changed during this run; start it again"):
         _ = teacher.model

@@ -36,6 +36,7 @@ class Teacher:
     Args:
         model: In float32, in evaluation mode.
         source: Where that can be loaded from again.
+        place: Field that names it, for messages.
         finetune_seconds: What its fine-tuning took, whenever that was; 0 if it came fine-tuned.
         kind: Of its head.
 
@@ -44,12 +45,13 @@ class Teacher:
     """
 
     def __init__(
-        self, model: PreTrainedModel, source: str, finetune_seconds: float, kind: HeadKind = "sequence"
+        self, model: PreTrainedModel, source: str, place: str, finetune_seconds: float, kind: HeadKind = "sequence"
     ) -> None:
         self._kind = kind
         self.fingerprint = models.fingerprint(model)
         self.finetune_seconds = finetune_seconds
         self._source = source
+        self._place = place
         self._model: PreTrainedModel | None = model
 
     @property
@@ -60,9 +62,9 @@ class Teacher:
             UserError: If it is another one by now.
         """
         if self._model is None:
-            model = models.load_classifier(self._source, {}, "teacher.model", 0, self._kind)
+            model = models.load_classifier(self._source, {}, self._place, 0, self._kind)
             if models.fingerprint(model) != self.fingerprint:
-                raise UserError("teacher.model", f"'{self._source}' changed during this run; start it again")
+                raise UserError(self._place, f"'{self._source}' changed during this run; start it again")
             self._model = model
         return self._model
 
@@ -95,11 +97,11 @@ def _prepared(plan: Plan, member: Member, start: str, seed: int) -> Teacher:
     config = plan.pipeline.teacher.finetune
     if config is None:
         model = models.load_classifier(member.model, {}, member.place, seed, plan.task.head_kind)
-        return Teacher(model, member.model, 0.0, plan.task.head_kind)
+        return Teacher(model, member.model, member.place, 0.0, plan.task.head_kind)
     folder = cache_folder() / "teachers" / _key(plan, member, config, start, seed)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        return _kept(folder, plan.task.head_kind) or _fine_tuned(plan, member, config, folder, seed)
+        return _kept(folder, member, plan.task.head_kind) or _fine_tuned(plan, member, config, folder, seed)
 
 
 def _key(plan: Plan, member: Member, config: FinetuneConfig, start: str, seed: int) -> str:
@@ -144,18 +146,18 @@ def _fine_tuned(plan: Plan, member: Member, config: FinetuneConfig, folder: Path
     settle(model, validation, task, "teacher.finetune")
     model.to("cpu").eval()  # type: ignore[arg-type]
     models.save(model, reader.tokenizer, folder)
-    ready = Teacher(model, str(folder), round(course.seconds, 2), task.head_kind)
+    ready = Teacher(model, str(folder), member.place, round(course.seconds, 2), task.head_kind)
     write_json(folder / SUMMARY, {"finetune_seconds": ready.finetune_seconds, "fingerprint": ready.fingerprint})
     shutil.rmtree(checkpoints, ignore_errors=True)
     return ready
 
 
-def _kept(folder: Path, kind: HeadKind) -> Teacher | None:
+def _kept(folder: Path, member: Member, kind: HeadKind) -> Teacher | None:
     """The teacher in the cache, if it is whole."""
     try:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        model = models.load_classifier(str(folder), {}, "teacher.model", 0, kind)
+        model = models.load_classifier(str(folder), {}, member.place, 0, kind)
     except (OSError, ValueError, UserError):
         return None
-    teacher = Teacher(model, str(folder), summary["finetune_seconds"], kind)
+    teacher = Teacher(model, str(folder), member.place, summary["finetune_seconds"], kind)
     return teacher if teacher.fingerprint == summary["fingerprint"] else None
