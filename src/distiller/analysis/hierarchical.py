@@ -128,7 +128,11 @@ class _Sampler:
         self.width = int(ends[-1])
         self.of_batch = np.repeat(np.arange(len(every)), widths)
         self.degrees = np.array(widths)
+        self.starts = ends - self.degrees
         self.flat = np.array([batch.flat for batch in every])
+        self.free = np.flatnonzero(~self.flat)
+        self.among_free = np.ix_(self.free, self.free)
+        self.free_with_flat = np.ix_(self.free, np.flatnonzero(self.flat))
         pools = sorted({batch.pool for batch in every if batch.pool})
         self.pools = [np.flatnonzero([batch.pool == pool for batch in every]) for pool in pools]
         self.own_scale = np.array([1.0 if batch.scale is None else batch.scale / self.spread for batch in every])
@@ -195,27 +199,27 @@ class _Sampler:
 
     def _draw_eta(self, gram: Array, moment: Array) -> Array:
         multiplier = self.multiplier[self.of_batch]
-        precision = gram * np.outer(multiplier, multiplier)
-        precision[np.diag_indices(self.width)] += 1 / self.variance[self.of_batch]
+        precision = gram * (multiplier[:, None] * multiplier)
+        precision.flat[:: self.width + 1] += 1 / self.variance[self.of_batch]
         return _gaussian(precision, multiplier * moment, self.random)
 
     def _draw_multipliers(self, eta: Array, gram: Array, moment: Array) -> None:
-        free, starts = ~self.flat, np.cumsum(self.degrees) - self.degrees
-        between = np.add.reduceat(np.add.reduceat(gram * np.outer(eta, eta), starts, axis=0), starts, axis=1)
+        free, starts = self.free, self.starts
+        between = np.add.reduceat(np.add.reduceat(gram * (eta[:, None] * eta), starts, axis=0), starts, axis=1)
         towards = np.add.reduceat(eta * moment, starts)
-        fixed = between[np.ix_(free, self.flat)].sum(axis=1)
-        precision = between[np.ix_(free, free)].copy()
+        fixed = between[self.free_with_flat].sum(axis=1)
+        precision = between[self.among_free]
         scale = self.own_scale.copy()
         for pool, common in zip(self.pools, self.scales, strict=True):
             scale[pool] = common
         prior = scale[free] ** 2
-        precision[np.diag_indices(len(precision))] += 1 / prior
-        if free.any():
+        precision.flat[:: len(free) + 1] += 1 / prior
+        if len(free):
             self.multiplier[free] = _gaussian(precision, towards[free] - fixed, self.random)
         self.coefficients = eta * self.multiplier[self.of_batch]
 
     def _draw_variances(self, eta: Array) -> None:
-        squares = np.add.reduceat(eta**2, np.cumsum(self.degrees) - self.degrees)
+        squares = np.add.reduceat(eta**2, self.starts)
         drawn = (1 + squares) / self.random.chisquare(1 + self.degrees)
         self.variance = np.where(self.flat, FLAT**2, drawn)
         for place, pool in enumerate(self.pools):
