@@ -1,12 +1,12 @@
 import json
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from distiller.analysis import analyze
-from distiller.runs import import_table, load
+from distiller.runs import import_table
 from processes import run_command
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -14,26 +14,26 @@ MAPPING = REPOSITORY / "examples" / "paper-runs.yaml"
 
 
 @pytest.fixture(scope="module")
-def records(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The paper's table as run records."""
-    folder = tmp_path_factory.mktemp("paper")
-    import_table(MAPPING, shared_data / "paper" / "runs.csv", folder)
-    return folder
+def of_paper(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
+    """What the command makes of the paper's table as run records, and says."""
+    records, out = (tmp_path_factory.mktemp(name) for name in ("records", "analysis"))
+    import_table(MAPPING, shared_data / "paper" / "runs.csv", records)
+    return out, run_command("analyze", records, "--out", out)
 
 
-def test_the_runs_of_the_paper_become_a_report(records: Path, tmp_path: Path) -> None:
-    done = run_command("analyze", records, "--out", tmp_path)
+def test_the_runs_of_the_paper_become_a_report(of_paper: tuple[Path, CompletedProcess[str]]) -> None:
+    out, done = of_paper
     assert done.returncode == 0, done.stderr
     assert "809 of 809 runs on 5 datasets with 4 teachers are used." in done.stdout
-    content = json.loads((tmp_path / "analysis.json").read_text())
-    assert (tmp_path / "report.html").read_text().count("<svg") >= 4
-    assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".svg", ".png"}
+    content = json.loads((out / "analysis.json").read_text())
+    assert (out / "report.html").read_text().count("<svg") >= 4
+    assert {path.suffix for path in (out / "figures").iterdir()} == {".svg", ".png"}
     assert {row["method"] for row in content["importance"]} == {"functional ANOVA", "PED-ANOVA", "permutation"}
     assert {row["scope"] for row in content["contrasts"]} == {"overall", "dataset", "data size", "student size"}
 
 
 def test_contrasts_of_the_paper_agree_with_pairs_of_runs_that_differ_in_one_thing(
-    records: Path, shared_data: Path
+    of_paper: tuple[Path, CompletedProcess[str]], shared_data: Path
 ) -> None:
     """Where runs are alike in all else, the mean of their differences needs no model; each dataset counts the same."""
     table = pd.read_csv(shared_data / "paper" / "runs.csv")
@@ -45,7 +45,8 @@ def test_contrasts_of_the_paper_agree_with_pairs_of_runs_that_differ_in_one_thin
     paired = means["mi"] - means["pkd"]
     of_task = paired.groupby("task").agg(["mean", "std", "size"])
     error = np.sqrt((of_task["std"] ** 2 / of_task["size"]).sum()) / len(of_task)
-    contrasts = analyze(load(records)).contrasts
+    out, _ = of_paper
+    contrasts = pd.DataFrame(json.loads((out / "analysis.json").read_text())["contrasts"])
     [found] = contrasts.query("scope == 'overall' and level == 'mi' and other == 'pkd'").to_dict("records")
     assert of_task["size"].min() >= 3
     # A model draws datasets towards each other, which pairs do not: RTE, where the two differ most, counts for less.

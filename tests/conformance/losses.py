@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from torch import Tensor
@@ -75,6 +75,7 @@ class LossConformance:
         assert value.shape == ()
         assert torch.isfinite(value)
 
+    @settings(max_examples=6)  # each takes two losses for each number of the student's states
     @given(SEEDS)
     def test_the_gradient_is_that_of_finite_differences(self, seed: int) -> None:
         student, teacher = tensors(seed, *self.shape())

@@ -90,26 +90,26 @@ def _command_of(process: psutil.Process) -> str:
 
 def test_a_search_on_ray_outlives_its_workers(ray_address: str, search_file: Written, tmp_path: Path) -> None:
     """Workers are killed while they train: each trial ends once, as it would have."""
-    file = search_file(trials=4, executor={"type": "ray", "address": ray_address, "workers": 2})
+    file = search_file(trials=3, executor={"type": "ray", "address": ray_address, "workers": 2})
     out = tmp_path / "out"
     kills = 0
 
     def kill() -> None:
         nonlocal kills
         workers = _ray_workers()
-        if workers and kills < 3:
+        if workers and kills < 2:
             workers[0].send_signal(signal.SIGKILL)
             kills += 1
 
     _search_while([str(file), "--out", str(out)], kill)
     assert kills > 0
-    here = search(search_file(trials=4), tmp_path / "here").summary
+    here = search(search_file(trials=3), tmp_path / "here").summary
     storage = f"sqlite:///{out / 'study.db'}"
     (study,) = optuna.get_all_study_summaries(storage)
     trials = optuna.load_study(study_name=study.study_name, storage=storage).trials
-    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 4
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 3
     assert [trial.values for trial in trials] == [trial["values"] for trial in here["trials"]]
-    for number in range(4):
+    for number in range(3):
         assert "teacher: outputs of" in (out / "runs" / f"{number:04d}" / "log.txt").read_text()
 
 
