@@ -46,6 +46,7 @@ def test_distill_leaves_student_record_and_report(tiny_bert: Path, tmp_path: Pat
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["seed"] == 4
     assert record["pipeline"]["training"]["epochs"] == 2
+    assert {each["sentences"] for each in record["latency"].values()} == {200}
     assert "retention" in done.stdout
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!")
     assert (tmp_path / "out" / "student" / "model.safetensors").exists()

@@ -264,7 +264,7 @@ def test_bench_shows_and_writes_figures(
         assert latency.keys() == recorded.keys()
         assert 0 < latency["median_ms"] <= latency["p95_ms"] <= latency["p99_ms"]
         assert latency["sentences_per_second"] > 0
-        assert latency["sentences"] == recorded["sentences"] == 200
+        assert latency["sentences"] == recorded["sentences"]
         assert latency["threads"] == 2
         assert one["tokenizer_ms"] > 0
 
