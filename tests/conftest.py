@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,12 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(autouse=True)
-def _few_sentences_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _few_sentences_are_timed() -> Iterator[None]:
     """How long a sentence takes is for benchmarks: of tiny runs it would be a fourth of their time."""
-    monkeypatch.setattr("distiller.training.evaluation.TIMED_SENTENCES", 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("distiller.training.evaluation.TIMED_SENTENCES", 10)
+        yield
 
 
 @pytest.fixture(scope="session")
