@@ -107,7 +107,7 @@ def pipeline_of(name: str, seed: int, source: Path, further: dict[str, str]) -> 
 
 
 def of_other_tasks(name: str, folder: Path, out: Path) -> dict[str, str]:
-    """Fields of a task whose teacher begins with others, and whose student reads the pairs of others; else none.
+    """Fields of a task whose student reads the pairs of others, and whose teacher may begin with these; else none.
 
     Teachers that are there already are taken as they are.
     """
